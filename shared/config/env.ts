@@ -1,0 +1,163 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { ConfigError } from '../errors.ts';
+
+// The one reader of the environment. Each group belongs to one concern; a process names the groups that it needs, so it
+// never refuses to start over a setting that is not its own. `.env.example` is held to these groups by a test.
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+const flag = (fallback: boolean) =>
+  z
+    .enum(['0', '1', 'true', 'false', 'on', 'off'])
+    .transform((value) => value === '1' || value === 'true' || value === 'on')
+    .default(fallback);
+const optional = z.string().min(1).optional();
+const optionalUrl = z.url().optional();
+const topicName = (fallback: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,200}$/)
+    .default(fallback);
+
+export const kafkaEnv = {
+  KAFKA_BROKERS: z
+    .string()
+    .transform((list) =>
+      list
+        .split(',')
+        .map((broker) => broker.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.string()).min(1)),
+  KAFKA_OFFSET_RESET: z.enum(['earliest', 'latest']).default('earliest'),
+  /** Raised by an operator after a topic was made anew on the same cluster: the offset fence then starts afresh. */
+  KAFKA_EPOCH: z.coerce.number().int().min(0).default(0),
+  KAFKA_EMAIL_TOPIC: topicName('email-send'),
+  WEBHOOK_TOPIC_SENDGRID: topicName('webhook-sendgrid'),
+  WEBHOOK_TOPIC_POSTMARK: topicName('webhook-postmark'),
+  KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
+};
+
+export const postgresEnv = { DATABASE_URL: z.string().min(1) };
+
+export const httpEnv = {
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port(8080),
+  PUBLIC_URL: optionalUrl,
+  MAX_BODY_BYTES: count(1_048_576),
+  MAX_MESSAGE_BYTES: count(26_214_400),
+};
+
+/** Longer than 31 bytes: a shorter secret can be guessed, and production must not start with one. */
+export const secretsEnv = { ADMIN_API_KEY: z.string().min(32) };
+
+export const adminEnv = { ADMIN_PORT: port(9464), METRICS_ENABLED: flag(true) };
+
+export const logEnv = {
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  LOG_FILE: optional,
+};
+
+export const workerEnv = { WORKERS_PER_CONSUMER: count(4) };
+
+export const weightEnv = { WEIGHT_POLICY: z.enum(['rates', 'even']).default('rates') };
+
+export const healthEnv = {
+  HEALTHY_THRESHOLD: count(6),
+  UNHEALTHY_THRESHOLD: count(2),
+  HEALTH_ROUND_SECONDS: count(5),
+};
+
+export const domainEnv = { DELIVERED_THRESHOLD: count(1000) };
+
+/** An ESP is on when its credentials are set. */
+export const sendgridEnv = {
+  SENDGRID_API_KEY: optional,
+  SENDGRID_WEBHOOK_PUBLIC_KEY: optional,
+  SENDGRID_BASE_URL: optionalUrl,
+};
+export const postmarkEnv = {
+  POSTMARK_SERVER_TOKEN: optional,
+  POSTMARK_WEBHOOK_USER: optional,
+  POSTMARK_WEBHOOK_PASSWORD: optional,
+  POSTMARK_MESSAGE_STREAM: optional,
+  POSTMARK_BASE_URL: optionalUrl,
+};
+export const espEnv = { ...sendgridEnv, ...postmarkEnv };
+
+export const simulatorEnv = {
+  SIMULATOR_PORT: port(8090),
+  /** Where the simulated ESPs post their webhooks; the ESP's name is added. */
+  SIMULATOR_WEBHOOK_URL: z.url().default('http://127.0.0.1:8080/webhooks'),
+  /** PEM of the key that signs SendGrid's webhooks; its public half is SENDGRID_WEBHOOK_PUBLIC_KEY. */
+  SIMULATOR_SENDGRID_PRIVATE_KEY: optional,
+  /** Basic credentials of Postmark's webhooks: the same that the ingress knows. */
+  POSTMARK_WEBHOOK_USER: optional,
+  POSTMARK_WEBHOOK_PASSWORD: optional,
+  /** The credentials the simulated ESPs ask for; unset, any is taken. */
+  SENDGRID_API_KEY: optional,
+  POSTMARK_SERVER_TOKEN: optional,
+  SIMULATOR_SEED: z.coerce.number().int().default(1),
+};
+
+/** For documents and their test: every group by name. */
+export const envGroups = {
+  kafkaEnv,
+  postgresEnv,
+  httpEnv,
+  secretsEnv,
+  adminEnv,
+  logEnv,
+  workerEnv,
+  weightEnv,
+  healthEnv,
+  domainEnv,
+  sendgridEnv,
+  postmarkEnv,
+  simulatorEnv,
+};
+
+type Shape = Record<string, z.ZodType>;
+type Values<S extends Shape> = { readonly [K in keyof S]: z.infer<S[K]> };
+type Source = Readonly<Record<string, string | undefined>>;
+
+/** `NAME_FILE` holds the path of a file with the value: how container platforms hand over secrets. */
+const lookUp = (name: string, source: Source, faults: string[]): string | undefined => {
+  const direct = source[name];
+  if (direct !== undefined && direct !== '') return direct;
+  const file = source[`${name}_FILE`];
+  if (file === undefined || file === '') return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    faults.push(`${name}_FILE: the file cannot be read`);
+    return undefined;
+  }
+};
+
+/**
+ * Reads the named groups once. Returns a frozen object; throws one `ConfigError` that lists every fault by the
+ * variable's name, never with its value.
+ */
+export const parseEnv = <S extends Shape>(shape: S, source: Source): Values<S> => {
+  const faults: string[] = [];
+  const raw = Object.fromEntries(Object.keys(shape).map((name) => [name, lookUp(name, source, faults)]));
+  const parsed = z.object(shape).safeParse(raw);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      const name = issue.path.map(String).join('.');
+      faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
+    }
+  }
+  if (faults.length > 0 || !parsed.success) {
+    throw new ConfigError(`The settings cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  }
+  return Object.freeze(parsed.data) as Values<S>;
+};
+
+/** The environment of this process, with `.env` of the working directory beneath it. */
+export const readEnv = <S extends Shape>(shape: S): Values<S> => {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return parseEnv(shape, process.env);
+};

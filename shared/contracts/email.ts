@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { headerText, storableText } from './text.ts';
+
+export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
+export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
+export const maxRecipients = 10_000;
+
+/** Ids that are used as they stand (`contract` §8): 1–128 of `A-Za-z0-9._:-`. */
+export const requestId = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,128}$/, { error: 'must be 1 to 128 of A-Z a-z 0-9 . _ : -' });
+
+// An address with its display name, as RFC 5322 writes it; parsed and judged in domain/email-address.ts.
+const address = headerText(998).min(3);
+const values = z.record(storableText(200), storableText(100_000));
+
+/** One shape for both roads: HTTP refuses unknown properties, a Kafka record lets them pass (contracts grow by fields). */
+const emailBody = (object: typeof z.strictObject | typeof z.object) => {
+  const recipient = object({
+    email: address,
+    name: headerText(500).optional(),
+    cc: z.array(address).max(50).optional(),
+    bcc: z.array(address).max(50).optional(),
+    substitutions: values.optional(),
+    metadata: values.optional(),
+  });
+  const attachment = object({
+    filename: headerText(255).min(1),
+    contentType: headerText(255).regex(/^[\w.+-]+\/[\w.+-]+/, {
+      error: 'must be a media type such as application/pdf',
+    }),
+    content: z.base64({ error: 'must be base64' }),
+    contentId: headerText(255).optional(),
+  });
+  return object({
+    from: address,
+    replyTo: address.optional(),
+    subject: headerText(2_000).optional(),
+    text: storableText(10_000_000).optional(),
+    html: storableText(10_000_000).optional(),
+    recipients: z.array(recipient).min(1).max(maxRecipients),
+    class: z.enum(messageClasses).optional(),
+    policy: z.enum(sendPolicies).optional(),
+    batch: object({
+      id: headerText(128).min(1),
+      size: z.int().min(1).max(maxRecipients).optional(),
+      intervalSeconds: z.int().min(1).max(2_592_000).optional(),
+    }).optional(),
+    sendAt: z.iso.datetime({ offset: true }).optional(),
+    esps: z
+      .array(z.string().regex(/^[a-z0-9-]{1,64}$/))
+      .min(1)
+      .max(50)
+      .optional(),
+    tags: z.array(headerText(255).min(1)).max(10).optional(),
+    headers: z
+      .record(z.string().regex(/^[!-9;-~]{1,76}$/, { error: 'is not a header name' }), headerText(998))
+      .optional(),
+    attachments: z.array(attachment).max(50).optional(),
+    unsubscribe: object({ list: headerText(128).min(1) }).optional(),
+  });
+};
+
+/** What `POST /v1/emails` takes; rules that need more than shape are in `domain/check-email-request.ts`. */
+export const emailRequest = emailBody(z.strictObject).meta({
+  id: 'EmailRequest',
+  description: 'One content for one or many recipients; each recipient is a message of its own.',
+  example: {
+    from: 'News <news@acme.example>',
+    subject: 'Hello {{name}}',
+    text: 'Hi {{name}}',
+    recipients: [{ email: 'ann@example.org', name: 'Ann', substitutions: { name: 'Ann' } }],
+  },
+});
+export type EmailRequest = z.infer<typeof emailRequest>;
+
+/** Which part of its request a record holds. Without it a record is a whole request. */
+const part = z.object({
+  number: z.int().min(0),
+  of: z.int().min(1),
+  total: z.int().min(1).max(maxRecipients),
+  first: z.int().min(0),
+  /** Per mailbox provider: how many recipients the request has, and how many of them earlier parts hold. */
+  providers: z.record(z.string(), z.object({ total: z.int().min(1), first: z.int().min(0) })),
+});
+export type RequestPart = z.infer<typeof part>;
+
+/** A record of an email topic: the request itself, with an id where its producer gave one. */
+export const emailRecord = emailBody(z.object).extend({
+  id: requestId.optional(),
+  accountId: headerText(128).min(1).optional(),
+  part: part.optional(),
+});
+export type EmailRecord = z.infer<typeof emailRecord>;
+
+/** A record that the scheduler publishes for messages that are already stored and due (again). */
+export const dueRecord = z.object({ due: z.array(z.uuid()).min(1).max(5_000) });
+export type DueRecord = z.infer<typeof dueRecord>;
+
+export const sendRecord = z.union([dueRecord, emailRecord]);
+export type SendRecord = z.infer<typeof sendRecord>;

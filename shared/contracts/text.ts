@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+// Postgres refuses NUL, and a lone surrogate has no UTF-8 form: text that holds either could be accepted and never stored.
+const storable = (text: string): boolean => !text.includes('\u0000') && text.isWellFormed();
+
+/** Any text that Kafka and Postgres can both keep. `max` counts UTF-16 units. */
+export const storableText = (max: number) =>
+  z.string().max(max).refine(storable, { error: 'must be well-formed Unicode without NUL characters' });
+
+/** Text that may stand in a mail header: one line, so that it cannot add a header of its own (RFC 5322 §2.2). */
+export const headerText = (max: number) =>
+  storableText(max).regex(/^[^\r\n]*$/, { error: 'must not contain line breaks' });
