@@ -1,0 +1,54 @@
+// Runs before anything is installed, so it stands on Node's own modules alone.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync, utimesSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const neededNode = [20, 19];
+
+const checkNode = () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > neededNode[0] || (major === neededNode[0] && minor >= neededNode[1])) return;
+  console.error(`mailfleet needs Node ${neededNode.join('.')} or newer; this is ${process.versions.node}.`);
+  process.exit(1);
+};
+
+const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+
+const install = () => {
+  const lockfile = `${root}package-lock.json`;
+  const installed = `${root}node_modules/.package-lock.json`;
+  if (existsSync(installed) && changedAt(lockfile) <= changedAt(installed)) return;
+
+  const command = existsSync(lockfile) ? 'ci' : 'install';
+  // stderr, because a command's stdout may be data for a pipe.
+  console.error(`installing the dependencies (npm ${command}); this happens once`);
+  const args = [command, '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = process.env.npm_execpath;
+  const result =
+    npm === undefined
+      ? spawnSync('npm', args, { cwd: root, encoding: 'utf8' })
+      : spawnSync(process.execPath, [npm, ...args], { cwd: root, encoding: 'utf8' });
+  if (result.status !== 0) {
+    console.error(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trim());
+    console.error(`npm ${command} failed; the lines above say why.`);
+    process.exit(1);
+  }
+  // npm keeps the old time when nothing changed, and the next start would install again.
+  const now = new Date();
+  if (existsSync(installed)) utimesSync(installed, now, now);
+};
+
+/** Makes a clone ready to run: Node's version, dependencies, compiled sources. Ends the process if that cannot be. */
+export const bootstrap = async () => {
+  checkNode();
+  install();
+  const { build, BuildFailed } = await import('./build.mjs');
+  try {
+    await build();
+  } catch (error) {
+    if (!(error instanceof BuildFailed)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+};

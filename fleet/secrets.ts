@@ -1,0 +1,48 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** What a fleet on one machine makes for itself once, and keeps under its home. */
+export interface MadeSecrets {
+  readonly adminKey: string;
+  readonly jwtSecret: string;
+  readonly postgresPassword: string;
+  readonly simulator: {
+    readonly sendgridPrivateKey: string;
+    readonly sendgridApiKey: string;
+    readonly postmarkServerToken: string;
+    readonly postmarkWebhookPassword: string;
+  };
+}
+
+const madeOnce = (path: string, make: () => string): string => {
+  if (!existsSync(path)) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, `${make()}\n`, { mode: 0o600 });
+  }
+  // A copied home may have lost the modes.
+  chmodSync(path, 0o600);
+  return readFileSync(path, 'utf8').trim();
+};
+
+const randomText = (): string => randomBytes(32).toString('base64url');
+
+const newSigningKey = (): string =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+/** The public half of a PEM key as SendGrid shows it: base64 of its SPKI DER form. */
+export const publicKeyOf = (privatePem: string): string =>
+  createPublicKey(createPrivateKey(privatePem)).export({ type: 'spki', format: 'der' }).toString('base64');
+
+/** Reads the secrets of this home, and makes those that are not there yet; readable by the owner alone. */
+export const readSecrets = (home: string): MadeSecrets => ({
+  adminKey: madeOnce(join(home, 'admin-key'), randomText),
+  jwtSecret: madeOnce(join(home, 'jwt-secret'), randomText),
+  postgresPassword: madeOnce(join(home, 'postgres-password'), () => randomBytes(24).toString('hex')),
+  simulator: {
+    sendgridPrivateKey: madeOnce(join(home, 'simulator', 'sendgrid-private-key.pem'), newSigningKey),
+    sendgridApiKey: madeOnce(join(home, 'simulator', 'sendgrid-api-key'), () => `SG.${randomText()}`),
+    postmarkServerToken: madeOnce(join(home, 'simulator', 'postmark-server-token'), randomText),
+    postmarkWebhookPassword: madeOnce(join(home, 'simulator', 'postmark-webhook-password'), randomText),
+  },
+});

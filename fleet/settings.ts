@@ -1,0 +1,141 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseEnv as parseEnvFile } from 'node:util';
+import { z } from 'zod';
+import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv } from '../shared/config/env.ts';
+import { packageRoot } from '../shared/config/package-root.ts';
+import { publicKeyOf, readSecrets, type MadeSecrets } from './secrets.ts';
+import { embeddedPostgresUrl } from './services/postgres-url.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
+
+/** What only `npm start` itself reads; the rest is read by the processes. */
+export const fleetEnv = {
+  MAILFLEET_HOME: z.string().min(1).default('.mailfleet'),
+  KAFKA_PORT: port(19_092),
+  KAFKA_CONTROLLER_PORT: port(19_093),
+  POSTGRES_PORT: port(15_432),
+  SIMULATOR: z.enum(['auto', 'on', 'off']).default('auto'),
+  SIMULATOR_PORT: port(8090),
+  CONSUMER_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
+};
+
+const allEnv = {
+  ...fleetEnv,
+  HOST: httpEnv.HOST,
+  PORT: httpEnv.PORT,
+  ADMIN_PORT: adminEnv.ADMIN_PORT,
+  KAFKA_BROKERS: kafkaEnv.KAFKA_BROKERS.optional(),
+  DATABASE_URL: postgresEnv.DATABASE_URL.optional(),
+};
+
+/** Credentials any of which turn a real ESP on. */
+const espCredentials = ['SENDGRID_API_KEY', 'POSTMARK_SERVER_TOKEN'];
+
+export interface FleetSettings {
+  readonly home: string;
+  readonly host: string;
+  readonly port: number;
+  /** Where this machine reaches the ingress. */
+  readonly url: string;
+  readonly kafkaBrokers: readonly string[] | undefined;
+  readonly kafkaPort: number;
+  readonly kafkaControllerPort: number;
+  readonly databaseUrl: string | undefined;
+  readonly postgresPort: number;
+  readonly postgresPassword: string;
+  readonly adminKey: string;
+  readonly adminPort: number;
+  readonly hasSimulator: boolean;
+  readonly simulatorPort: number;
+  readonly copies: number;
+  /** What every process is started with. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const isSet = (source: Environment, name: string): boolean =>
+  [source[name], source[`${name}_FILE`]].some((value) => value !== undefined && value !== '');
+
+/** `.env` of the package, with the variables of this process above it. */
+export const readEnvironment = (): Environment => {
+  const file = join(packageRoot, '.env');
+  return existsSync(file) ? { ...parseEnvFile(readFileSync(file, 'utf8')), ...process.env } : process.env;
+};
+
+const simulatorVariables = (
+  source: Environment,
+  { simulator }: MadeSecrets,
+  options: { readonly url: string; readonly simulatorUrl: string },
+): Record<string, string> => {
+  const signingKey = source['SIMULATOR_SENDGRID_PRIVATE_KEY'] || simulator.sendgridPrivateKey;
+  return {
+    SIMULATOR_WEBHOOK_URL: `${options.url}/webhooks`,
+    SIMULATOR_SENDGRID_PRIVATE_KEY: signingKey,
+    SENDGRID_WEBHOOK_PUBLIC_KEY: publicKeyOf(signingKey),
+    SENDGRID_API_KEY: simulator.sendgridApiKey,
+    SENDGRID_BASE_URL: `${options.simulatorUrl}/sendgrid`,
+    POSTMARK_SERVER_TOKEN: simulator.postmarkServerToken,
+    POSTMARK_WEBHOOK_USER: 'simulator',
+    POSTMARK_WEBHOOK_PASSWORD: simulator.postmarkWebhookPassword,
+    POSTMARK_BASE_URL: `${options.simulatorUrl}/postmark`,
+  };
+};
+
+/** An address to connect to: a server may listen on all of them, a client must name one. */
+const connectable = (host: string): string => {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+};
+
+/** Settles what the fleet runs on and with: whatever `source` sets stands, the rest is filled in. Throws `ConfigError`. */
+export const composeSettings = (
+  source: Environment,
+  secretsOf: (home: string) => MadeSecrets = readSecrets,
+): FleetSettings => {
+  const env = parseEnv(allEnv, source);
+  const home = resolve(packageRoot, env.MAILFLEET_HOME);
+  const secrets = secretsOf(home);
+  const url = `http://${connectable(env.HOST)}:${env.PORT}`;
+  const hasRealEsp = espCredentials.some((name) => isSet(source, name));
+  const hasSimulator = env.SIMULATOR === 'on' || (env.SIMULATOR === 'auto' && !hasRealEsp);
+
+  const filledIn: Record<string, string> = {
+    KAFKA_BROKERS: `127.0.0.1:${env.KAFKA_PORT}`,
+    DATABASE_URL: embeddedPostgresUrl(env.POSTGRES_PORT, secrets.postgresPassword),
+    HOST: env.HOST,
+    PORT: String(env.PORT),
+    PUBLIC_URL: `http://${env.HOST}:${env.PORT}`,
+    ADMIN_API_KEY: secrets.adminKey,
+    JWT_SECRET: secrets.jwtSecret,
+    MAILFLEET_HOME: home,
+    SIMULATOR_PORT: String(env.SIMULATOR_PORT),
+    ...(hasSimulator
+      ? simulatorVariables(source, secrets, { url, simulatorUrl: `http://127.0.0.1:${env.SIMULATOR_PORT}` })
+      : {}),
+  };
+  const missing = Object.entries(filledIn).filter(([name]) => !isSet(source, name));
+  const given = Object.entries(source).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const environment = Object.fromEntries([...given, ...missing]);
+
+  return {
+    home,
+    host: env.HOST,
+    port: env.PORT,
+    url,
+    kafkaBrokers: env.KAFKA_BROKERS,
+    kafkaPort: env.KAFKA_PORT,
+    kafkaControllerPort: env.KAFKA_CONTROLLER_PORT,
+    databaseUrl: env.DATABASE_URL,
+    postgresPort: env.POSTGRES_PORT,
+    postgresPassword: secrets.postgresPassword,
+    adminKey: environment['ADMIN_API_KEY'] ?? secrets.adminKey,
+    adminPort: env.ADMIN_PORT,
+    hasSimulator,
+    simulatorPort: env.SIMULATOR_PORT,
+    copies: env.CONSUMER_WORKERS,
+    environment,
+  };
+};
