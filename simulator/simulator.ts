@@ -1,0 +1,153 @@
+import { Readable } from 'node:stream';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { createAcceptedLog } from './accepted-log.ts';
+import { createControl, type Control } from './control.ts';
+import { createEmittedLog } from './emitted-log.ts';
+import { drawOutcome } from './outcomes.ts';
+import { simulatedPostmark, type PostmarkOptions } from './postmark.ts';
+import { seededRandom, seedOf } from './random.ts';
+import { simulatedSendgrid, type SendgridOptions } from './sendgrid.ts';
+import type { SimulatedEsp, TakenMessage, WireAnswer } from './simulated-esp.ts';
+import { createWebhookQueue, type WebhookQueue } from './webhook-queue.ts';
+
+export interface SimulatorOptions {
+  /** Where webhooks go; the ESP's name is added as a path. */
+  readonly webhookUrl: string;
+  readonly seed: number;
+  readonly sendgrid: SendgridOptions;
+  readonly postmark: PostmarkOptions;
+}
+
+export interface Simulator {
+  readonly app: FastifyInstance;
+  /** Listens; port 0 takes any. Answers the address, without a slash at its end. */
+  listen(host: string, port: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+interface Station {
+  readonly esp: SimulatedEsp;
+  readonly control: Control;
+  readonly webhooks: WebhookQueue;
+  accepted: number;
+}
+
+// Above the largest limit of a provider: each refuses by itself and in its own words.
+const bodyLimit = 64 * 1024 * 1024;
+
+const sendAnswer = (reply: FastifyReply, { status, headers, body }: WireAnswer): FastifyReply =>
+  reply.code(status).headers(headers).send(body);
+
+const bodyOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The ESPs as a server: their APIs, the controls of their behaviour, and the logs of what they took and told. */
+export const createSimulator = (options: SimulatorOptions): Simulator => {
+  const random = seededRandom(options.seed);
+  const acceptedLog = createAcceptedLog();
+  const emittedLog = createEmittedLog();
+  const station = (esp: SimulatedEsp): Station => {
+    const control = createControl(esp.defaults);
+    const webhooks = createWebhookQueue({
+      esp,
+      url: options.webhookUrl,
+      random,
+      emitted: emittedLog,
+      settings: () => control.read(),
+    });
+    return { esp, control, webhooks, accepted: 0 };
+  };
+  const stations = [station(simulatedSendgrid(options.sendgrid)), station(simulatedPostmark(options.postmark))];
+  const stationOf = (kind: string): Station | undefined => stations.find(({ esp }) => esp.kind === kind);
+  let anonymous = 0;
+
+  const decideFate = ({ esp, control, webhooks }: Station, message: TakenMessage): void => {
+    anonymous += message.messageId === null ? 1 : 0;
+    const name = `${options.seed}|${esp.kind}|${message.messageId ?? anonymous}|${message.attemptId ?? ''}`;
+    const settings = control.read();
+    drawOutcome(settings, message.email, seededRandom(seedOf(name))).forEach((happening, index) => {
+      const eventId = `${message.providerMessageId}-${seedOf(`${name}|${index}`).toString(36)}-${index}`;
+      webhooks.add({ ...happening, message, eventId }, settings);
+    });
+  };
+
+  const handle = async (at: Station, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { esp, control } = at;
+    const settings = control.read();
+    if (settings.outage) return sendAnswer(reply, esp.outage());
+    if (random() < settings.rate429) return sendAnswer(reply, esp.throttled(new Date()));
+    if (random() < settings.rate500) return sendAnswer(reply, esp.broken());
+    const body = bodyOf(request);
+    const { answer, taken, providerIds } = esp.receive({ path: request.url, headers: request.headers, body });
+    if (taken.length > 0) {
+      acceptedLog.add({ at: new Date(), esp, providerIds, body });
+      at.accepted += taken.length;
+      for (const message of taken) decideFate(at, message);
+      const hangs = random() < settings.acceptThenHang;
+      const resets = !hangs && random() < settings.acceptThenReset;
+      if (hangs || resets) reply.hijack();
+      if (resets) request.raw.socket.resetAndDestroy();
+      if (hangs || resets) return reply;
+    }
+    const latencyMs = settings.latencyMs + random() * settings.jitterMs;
+    if (latencyMs >= 1) await pause(latencyMs);
+    return sendAnswer(reply, answer);
+  };
+
+  const app = fastify({ bodyLimit, forceCloseConnections: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+  for (const at of stations) {
+    for (const path of at.esp.paths) app.post(`/${at.esp.kind}${path}`, (request, reply) => handle(at, request, reply));
+  }
+
+  app.get('/control', () => Object.fromEntries(stations.map(({ esp, control }) => [esp.kind, control.read()])));
+  app.get<{ Params: { esp: string } }>('/control/:esp', (request, reply) => {
+    const found = stationOf(request.params.esp);
+    return found === undefined ? reply.code(404).send({ error: 'no such ESP' }) : found.control.read();
+  });
+  app.put<{ Params: { esp: string } }>('/control/:esp', (request, reply) => {
+    const found = stationOf(request.params.esp);
+    if (found === undefined) return reply.code(404).send({ error: 'no such ESP' });
+    let body: unknown;
+    try {
+      body = JSON.parse(bodyOf(request).toString('utf8'));
+    } catch {
+      return reply.code(400).send({ error: 'the body is not JSON' });
+    }
+    const error = found.control.change(body);
+    return error === undefined ? found.control.read() : reply.code(400).send({ error });
+  });
+  const stream = (reply: FastifyReply, lines: AsyncGenerator<string>): FastifyReply =>
+    reply.type('application/x-ndjson').send(Readable.from(lines));
+  app.get('/accepted', (_request, reply) => stream(reply, acceptedLog.lines()));
+  app.get('/emitted', (_request, reply) => stream(reply, emittedLog.lines()));
+  app.get('/counts', () =>
+    Object.fromEntries(
+      stations.map(({ esp, accepted, webhooks }) => [esp.kind, { accepted, pendingWebhooks: webhooks.pending() }]),
+    ),
+  );
+  app.post('/reset', (_request, reply) => {
+    for (const at of stations) {
+      at.control.reset();
+      at.webhooks.clear();
+      at.accepted = 0;
+    }
+    acceptedLog.clear();
+    emittedLog.clear();
+    return reply.code(204).send();
+  });
+  app.get('/health/live', () => ({ live: true }));
+
+  return {
+    app,
+    listen: (host, port) => app.listen({ host, port }),
+    close: async () => {
+      for (const { webhooks } of stations) webhooks.close();
+      await app.close();
+    },
+  };
+};

@@ -1,0 +1,168 @@
+import type { Settings } from './control.ts';
+import type { EmittedLog } from './emitted-log.ts';
+import { shuffled, type Random } from './random.ts';
+import type { SimulatedEsp, WireEvent } from './simulated-esp.ts';
+import { createWebhookPoster } from './webhook-post.ts';
+
+/** The webhooks of one simulated ESP: events wait for their time, are gathered, signed, posted, and posted again. */
+export interface WebhookQueue {
+  /** Tells the event after its own delay, as often as the settings say. */
+  add(event: WireEvent, settings: Settings): void;
+  /** Events (each copy counts) that are not yet settled. */
+  pending(): number;
+  clear(): void;
+  close(): void;
+}
+
+interface Post {
+  readonly events: readonly WireEvent[];
+  readonly round: number;
+  readonly firstTriedAt: number;
+  readonly tries: number;
+}
+
+// The providers' hours, compressed: an ingress that is away for some minutes still loses nothing.
+const retryDelaysMs = [200, 500, 1_000, 2_000, 5_000];
+const giveUpAfterMs = 10 * 60_000;
+const connections = 8;
+// While nobody answers, one look a while is enough: all posts of a long queue would otherwise fail in a circle.
+const pauseMs = 200;
+const bucketMs = 20;
+
+export const createWebhookQueue = (options: {
+  readonly esp: SimulatedEsp;
+  readonly url: string;
+  readonly random: Random;
+  readonly emitted: EmittedLog;
+  readonly settings: () => Settings;
+}): WebhookQueue => {
+  const { esp, random, emitted } = options;
+  const poster = createWebhookPoster(`${options.url.replace(/\/+$/, '')}/${esp.kind}`, connections);
+  const timers = new Set<NodeJS.Timeout>();
+  const told = new WeakSet<WireEvent>();
+  let waiting = new Map<number, WireEvent[]>();
+  let ready: Post[] = [];
+  let nextReady = 0;
+  let underway = 0;
+  let pending = 0;
+  let pausedUntil = 0;
+  let isTicking = false;
+  let isClosed = false;
+  // Raised by `clear`: what was under way then must not come back.
+  let round = 0;
+
+  const later = (delayMs: number, act: () => void): void => {
+    if (isClosed) return;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      act();
+    }, delayMs);
+    timers.add(timer);
+  };
+
+  const takeReady = (): Post | undefined => {
+    const post = ready[nextReady];
+    if (post === undefined) return undefined;
+    nextReady += 1;
+    if (nextReady > 10_000) {
+      ready = ready.slice(nextReady);
+      nextReady = 0;
+    }
+    return post;
+  };
+
+  const settle = (post: Post, status: number): void => {
+    if (post.round !== round) return;
+    const verdict = esp.webhook.judge(status);
+    const isTooOld = Date.now() - post.firstTriedAt > giveUpAfterMs;
+    if (verdict !== 'again' || isTooOld) {
+      pending -= post.events.length;
+      return;
+    }
+    if (status === 0 || status >= 500) {
+      pausedUntil = Date.now() + pauseMs;
+      later(pauseMs, pump);
+    }
+    later(retryDelaysMs[Math.min(post.tries, retryDelaysMs.length - 1)] ?? pauseMs, () => {
+      if (post.round !== round) return;
+      ready.push({ ...post, tries: post.tries + 1 });
+      pump();
+    });
+  };
+
+  const send = async (post: Post): Promise<void> => {
+    const now = new Date();
+    for (const event of post.events) {
+      if (told.has(event)) continue;
+      told.add(event);
+      const { kind: type, bounceClass, message, eventId } = event;
+      const { email, messageId, attemptId } = message;
+      const line = { at: now.toISOString(), esp: esp.kind, type, bounceClass, email, messageId, attemptId, eventId };
+      emitted.add(JSON.stringify(line) + '\n');
+    }
+    const { headers, body } = esp.webhook.encode(post.events, now);
+    settle(post, await poster.post(headers, body));
+  };
+
+  const pump = (): void => {
+    while (!isClosed && underway < connections && Date.now() >= pausedUntil) {
+      const post = takeReady();
+      if (post === undefined) return;
+      underway += 1;
+      void send(post).then(() => {
+        underway -= 1;
+        pump();
+      });
+    }
+  };
+
+  const tick = (): void => {
+    const nowBucket = Math.floor(Date.now() / bucketMs);
+    const due: WireEvent[] = [];
+    for (const [bucket, events] of waiting) {
+      if (bucket > nowBucket) continue;
+      for (const event of events) due.push(event);
+      waiting.delete(bucket);
+    }
+    const inOrder = options.settings().shuffle ? shuffled(due, random) : due;
+    const size = esp.webhook.eventsPerPost;
+    const firstTriedAt = Date.now();
+    for (let start = 0; start < inOrder.length; start += size) {
+      ready.push({ events: inOrder.slice(start, start + size), round, firstTriedAt, tries: 0 });
+    }
+    pump();
+    isTicking = waiting.size > 0;
+    if (isTicking) later(esp.webhook.flushMs, tick);
+  };
+
+  return {
+    add: (event, settings) => {
+      for (let copy = 0; copy < settings.webhookCopies; copy += 1) {
+        // A repeat comes at its own time, and a shuffled event at any time up to its latest.
+        const spread = copy === 0 ? 1 : 1 + random();
+        const delayMs = event.delayMs * (settings.shuffle ? 2 * random() : spread);
+        const bucket = Math.ceil((Date.now() + delayMs) / bucketMs);
+        const bucketEvents = waiting.get(bucket);
+        if (bucketEvents === undefined) waiting.set(bucket, [event]);
+        else bucketEvents.push(event);
+        pending += 1;
+      }
+      if (isTicking || waiting.size === 0) return;
+      isTicking = true;
+      later(Math.min(esp.webhook.flushMs, Math.max(bucketMs, event.delayMs)), tick);
+    },
+    pending: () => pending,
+    clear: () => {
+      round += 1;
+      waiting = new Map();
+      ready = [];
+      nextReady = 0;
+      pending = 0;
+    },
+    close: () => {
+      isClosed = true;
+      for (const timer of timers) clearTimeout(timer);
+      poster.close();
+    },
+  };
+};
