@@ -1,0 +1,67 @@
+import { Models, ServerClient } from 'postmark';
+import type { Esp } from '../esp.ts';
+import { createHttpTransport, type PostResult } from '../http-post.ts';
+import { postmarkAnswers } from './answer.ts';
+import { postmarkBatch, type PostmarkMessage } from './payload.ts';
+
+export interface PostmarkSettings {
+  readonly name: string;
+  readonly serverToken: string;
+  /** Where the API is; its own address when not given. */
+  readonly baseUrl?: string | undefined;
+  readonly messageStream?: string | undefined;
+}
+
+const concurrentCalls = 20;
+
+// Its messages may have attachments only up to this; the planner counts whole calls, so the call's limit stands.
+const bytesPerCall = 48_000_000;
+
+type Fetch = Models.ClientOptions.FetchImplementation;
+
+const sdkMessage = (message: PostmarkMessage) =>
+  Object.assign(new Models.Message(message.From, message.Subject), message);
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : String(value));
+
+/** Scheme, host and path of the API in the form the SDK asks for. */
+const placeOf = (baseUrl: string | undefined) => {
+  if (baseUrl === undefined) return { useHttps: true, requestHost: 'api.postmarkapp.com' };
+  const url = new URL(baseUrl);
+  return { useHttps: url.protocol === 'https:', requestHost: url.host + url.pathname.replace(/\/+$/, '') };
+};
+
+/** One Postmark server over the official SDK, with the connections and deadlines of our own transport. */
+export const createPostmark = ({ name, serverToken, baseUrl, messageStream }: PostmarkSettings): Esp => {
+  const transport = createHttpTransport(concurrentCalls);
+  const place = placeOf(baseUrl);
+  return {
+    name,
+    kind: 'postmark',
+    limits: { deliveriesPerCall: 500, bytesPerCall, oneContentPerCall: false, concurrentCalls },
+    send: async (deliveries, options) => {
+      let result: PostResult = { kind: 'failed', connected: false, code: 'ESDK', detail: 'the SDK made no call' };
+      // The SDK drops the cause of a failure and every header, so each call looks over its own fetch.
+      const fetchOnce: Fetch = async (input, init) => {
+        const headers = Object.fromEntries(new Headers(init?.headers).entries());
+        result = await transport.post({ url: textOf(input), headers, body: textOf(init?.body) }, options);
+        if (result.kind === 'failed') throw new Error(result.code);
+        return new Response(result.status === 204 ? null : result.body, { status: result.status });
+      };
+      const { useHttps, requestHost } = place;
+      const seconds = options.totalTimeoutMs / 1000;
+      const sdk = new Models.ClientOptions.Configuration(useHttps, requestHost, seconds, fetchOnce);
+      const messages = postmarkBatch(deliveries, messageStream).map(sdkMessage);
+      try {
+        await new ServerClient(serverToken, sdk).sendEmailBatch(messages);
+      } catch {
+        // What the SDK makes of a failure is less than what `result` holds.
+      }
+      return postmarkAnswers(result, deliveries, new Date());
+    },
+    close: () => {
+      transport.close();
+      return Promise.resolve();
+    },
+  };
+};

@@ -1,0 +1,53 @@
+import type { espEnv } from '../config/env.ts';
+import type { Esp, EspKind, TranslateWebhook, VerifyWebhook } from './esp.ts';
+import { createPostmark } from './postmark/send.ts';
+import { translatePostmarkWebhook, verifyPostmarkWebhook } from './postmark/webhook.ts';
+import { createSendgrid } from './sendgrid/send.ts';
+import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
+
+/** The values of the settings group `espEnv`, as the environment's one reader hands them down. */
+export type EspSettings = { readonly [Name in keyof typeof espEnv]?: string | undefined };
+
+export interface Provider {
+  readonly kind: EspKind;
+  /** The account that the settings name; undefined when its credentials are not set. */
+  createEsp(settings: EspSettings): Esp | undefined;
+  /** Undefined when the credential of its webhooks is not set: then nothing that comes from it may be believed. */
+  verifier(settings: EspSettings, now: () => Date): VerifyWebhook | undefined;
+  /** Undefined when the ESP tells nothing by webhook. */
+  readonly translate: TranslateWebhook | undefined;
+}
+
+/** Every ESP of the fleet. A new one is a line here and a folder beside this file (see README.md). */
+export const providers: readonly Provider[] = [
+  {
+    kind: 'sendgrid',
+    createEsp: ({ SENDGRID_API_KEY: apiKey, SENDGRID_BASE_URL: baseUrl }) =>
+      apiKey === undefined ? undefined : createSendgrid({ name: 'sendgrid', apiKey, baseUrl }),
+    verifier: ({ SENDGRID_WEBHOOK_PUBLIC_KEY: key }, now) =>
+      key === undefined ? undefined : verifySendgridWebhook(key, now),
+    translate: translateSendgridWebhook,
+  },
+  {
+    kind: 'postmark',
+    createEsp: ({
+      POSTMARK_SERVER_TOKEN: serverToken,
+      POSTMARK_BASE_URL: baseUrl,
+      POSTMARK_MESSAGE_STREAM: messageStream,
+    }) =>
+      serverToken === undefined ? undefined : createPostmark({ name: 'postmark', serverToken, baseUrl, messageStream }),
+    verifier: ({ POSTMARK_WEBHOOK_USER: user, POSTMARK_WEBHOOK_PASSWORD: password }) =>
+      user === undefined || password === undefined ? undefined : verifyPostmarkWebhook({ user, password }),
+    translate: translatePostmarkWebhook,
+  },
+];
+
+/** The ESPs whose credentials are set. The caller closes them. */
+export const configuredEsps = (settings: EspSettings): readonly Esp[] =>
+  providers.flatMap((provider) => provider.createEsp(settings) ?? []);
+
+/** The provider whose webhooks come under this name, or undefined when there is none or it has no webhooks. */
+export const webhookProvider = (kind: string): (Provider & { readonly translate: TranslateWebhook }) | undefined => {
+  const provider = providers.find((candidate) => candidate.kind === kind);
+  return provider?.translate === undefined ? undefined : { ...provider, translate: provider.translate };
+};
