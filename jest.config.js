@@ -9,24 +9,25 @@ const transform = {
 };
 const project = (displayName, testMatch) => ({
   displayName,
-  testMatch: testMatch.map((pattern) => `<rootDir>/test/${pattern}`),
+  testMatch: testMatch.map((pattern) => pattern.replace(/^(!?)/, '$1<rootDir>/')),
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.mailfleet/'],
   transform,
 });
-// unit: no service. db and kafka: the embedded services. fleet: whole processes.
-const db = ['shared/db/**/*.test.ts'];
-const kafka = ['shared/runtime/**/*.kafka.test.ts'];
-const fleet = ['fleet/**/*.fleet.test.ts'];
-const not = (patterns) => patterns.map((pattern) => `!<rootDir>/test/${pattern}`);
+// unit: no service. db and kafka: the embedded services, which fleet/test.mjs starts. fleet: whole processes.
+const db = ['test/shared/db/**/*.test.ts', 'test/**/*.db.test.ts'];
+const kafka = ['test/**/*.kafka.test.ts'];
+const fleet = ['test/**/*.fleet.test.ts'];
+const not = (patterns) => patterns.map((pattern) => `!${pattern}`);
 
 export default {
+  // The services answer within milliseconds, but a cold one or a busy machine may take seconds.
+  testTimeout: 30_000,
+  reporters: ['default', '<rootDir>/test/support/count-reporter.mjs'],
   projects: [
-    {
-      ...project('unit', ['**/*.test.ts']),
-      testMatch: ['<rootDir>/test/**/*.test.ts', ...not([...db, ...kafka, ...fleet])],
-    },
-    project('db', db),
+    project('unit', ['test/**/*.test.ts', ...not([...db, ...kafka, ...fleet])]),
+    project('db', [...db, ...not([...kafka, ...fleet])]),
     project('kafka', kafka),
     project('fleet', fleet),
   ],

@@ -4,6 +4,7 @@ import { parseEnv as parseEnvFile } from 'node:util';
 import { z } from 'zod';
 import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
+import { livingSupervisor } from './run-record.ts';
 import { publicKeyOf, readSecrets, type MadeSecrets } from './secrets.ts';
 import { embeddedPostgresUrl } from './services/postgres-url.ts';
 
@@ -11,9 +12,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
 
+const defaultHome = '.mailfleet';
+
 /** What only `npm start` itself reads; the rest is read by the processes. */
 export const fleetEnv = {
-  MAILFLEET_HOME: z.string().min(1).default('.mailfleet'),
+  MAILFLEET_HOME: z.string().min(1).default(defaultHome),
   KAFKA_PORT: port(19_092),
   KAFKA_CONTROLLER_PORT: port(19_093),
   POSTGRES_PORT: port(15_432),
@@ -138,4 +141,15 @@ export const composeSettings = (
     copies: env.CONSUMER_WORKERS,
     environment,
   };
+};
+
+/** What a process that is started alone lacks to join the fleet that `npm start` keeps on this machine; none, nothing. */
+export const joinLocalFleet = (): Readonly<Record<string, string>> => {
+  const source = readEnvironment();
+  const home = resolve(packageRoot, source['MAILFLEET_HOME'] || defaultHome);
+  if (livingSupervisor(join(home, 'fleet.json')) === undefined) return {};
+  const { environment } = composeSettings(source);
+  const missing = Object.entries(environment).filter(([name]) => !isSet(source, name));
+  // The default admin port is the fleet's own; any free one will do.
+  return { ...Object.fromEntries(missing), ...(isSet(source, 'ADMIN_PORT') ? {} : { ADMIN_PORT: '0' }) };
 };

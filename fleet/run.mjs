@@ -1,0 +1,51 @@
+// One compiled program in this process: `node fleet/run.mjs <entry> [args]`, or `… consumer <name> [args]`.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from './bootstrap.mjs';
+
+const root = new URL('..', import.meta.url);
+
+const fail = (message) => {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+};
+
+const findProcess = async (name) => {
+  const { processes } = await import('../dist/fleet/processes.js');
+  const names = processes.map((process) => process.name).join(', ');
+  if (name === undefined) fail(`usage: npm run consumer -- <name>\nwhere <name> is one of: ${names}`);
+  return (
+    processes.find((process) => process.name === name) ?? fail(`no process is called ${name}; there are: ${names}`)
+  );
+};
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === undefined)
+  fail('usage: node fleet/run.mjs <entry> [args], or: node fleet/run.mjs consumer <name> [args]');
+await bootstrap();
+
+const found =
+  first === 'consumer'
+    ? { ...(await findProcess(rest[0])), given: rest.slice(1) }
+    : { name: first.split('/').at(-2), entry: first, args: [], given: rest };
+
+const program = new URL(`dist/${found.entry}.js`, root);
+if (!existsSync(program)) fail(`there is no program ${found.entry}`);
+
+const workers = found.given.find((arg) => arg.startsWith('--workers='));
+if (workers !== undefined) process.env.WORKERS_PER_CONSUMER = workers.slice('--workers='.length);
+
+// On a developer's machine a single process joins the fleet of npm start; production must say everything itself.
+if (process.env.NODE_ENV !== 'production') {
+  const { joinLocalFleet } = await import('../dist/fleet/settings.js');
+  Object.assign(process.env, joinLocalFleet());
+}
+
+process.title = `mailfleet ${found.name}`;
+process.argv = [
+  process.argv[0],
+  fileURLToPath(program),
+  ...found.args,
+  ...found.given.filter((arg) => arg !== workers),
+];
+await import(program.href);
