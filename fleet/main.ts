@@ -1,14 +1,11 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import colors from 'picocolors';
-import { migrateDatabase } from '../migrations/migrate.ts';
-import { kafkaEnv, parseEnv } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
 import { ConfigError } from '../shared/errors.ts';
-import { createLog } from '../shared/runtime/log.ts';
-import { ensureTopics } from '../shared/runtime/topics.ts';
 import { openAppLog } from './app-log.ts';
 import { createChecklist, seconds, type Checklist } from './checklist.ts';
+import { prepareStores } from './prepare-stores.ts';
 import { portFaults, type PortUse } from './ports.ts';
 import { placeProcesses, processes, type PlacedProcess } from './processes.ts';
 import { beginRecord, livingSupervisor, stopLeftovers } from './run-record.ts';
@@ -48,21 +45,6 @@ const portsOf = (
     user: `the metrics of ${name}`,
   })),
 ];
-
-const prepareStores = async (settings: FleetSettings, checklist: Checklist): Promise<void> => {
-  const startedAt = Date.now();
-  const silent = createLog({ name: 'fleet', level: 'silent' });
-  const databaseUrl = settings.environment['DATABASE_URL'] ?? '';
-  const [{ applied }, { created }] = await Promise.all([
-    migrateDatabase(databaseUrl),
-    ensureTopics(parseEnv(kafkaEnv, settings.environment), silent),
-  ]);
-  const tables = applied === 0 ? 'tables are up to date' : `${applied} migrations applied`;
-  checklist.done(
-    `${tables}, ${created.length === 0 ? 'topics are there' : `${created.length} topics made`}`,
-    startedAt,
-  );
-};
 
 const runFleet = async (
   settings: FleetSettings,
@@ -122,7 +104,8 @@ const runFleet = async (
       checklist.done(await service.start(), startedAt);
     }),
   );
-  await prepareStores(settings, checklist);
+  const storesFrom = Date.now();
+  checklist.done(await prepareStores(settings.environment), storesFrom);
   const processesFrom = Date.now();
   await supervisor.start(placed, (name) => {
     checklist.done(name, processesFrom);

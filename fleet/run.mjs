@@ -32,9 +32,6 @@ const found =
 const program = new URL(`dist/${found.entry}.js`, root);
 if (!existsSync(program)) fail(`there is no program ${found.entry}`);
 
-const workers = found.given.find((arg) => arg.startsWith('--workers='));
-if (workers !== undefined) process.env.WORKERS_PER_CONSUMER = workers.slice('--workers='.length);
-
 // On a developer's machine a single process joins the fleet of npm start; production must say everything itself.
 if (process.env.NODE_ENV !== 'production') {
   const { joinLocalFleet } = await import('../dist/fleet/settings.js');
@@ -42,10 +39,5 @@ if (process.env.NODE_ENV !== 'production') {
 }
 
 process.title = `mailfleet ${found.name}`;
-process.argv = [
-  process.argv[0],
-  fileURLToPath(program),
-  ...found.args,
-  ...found.given.filter((arg) => arg !== workers),
-];
+process.argv = [process.argv[0], fileURLToPath(program), ...found.args, ...found.given];
 await import(program.href);
