@@ -61,5 +61,20 @@ const messageIdShape = /^(?:msg_)?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 /** The UUID inside a public message id, or undefined when the text is none. */
 export const messageUuid = (text: string): string | undefined => messageIdShape.exec(text)?.[1]?.toLowerCase();
 
+/**
+ * Takes a message id apart into what all messages of its request have in common, and the recipient's index: so that a
+ * process can tell from an id alone which of the requests it knows the message belongs to.
+ */
+export const messageFamily = (uuid: string): { readonly family: string; readonly index: number } => {
+  const hex = uuid.replaceAll('-', '');
+  const head = parseInt(hex[16] ?? '0', 16);
+  const next = parseInt(hex[17] ?? '0', 16);
+  const low = ((head & 3) << 2) | (next >> 2);
+  return {
+    family: `${hex.slice(0, 12)}${next & 3}${hex.slice(18)}`,
+    index: parseInt(hex.slice(13, 16), 16) * 16 + low,
+  };
+};
+
 /** Names one try to hand one message to one ESP; it travels in the ESP's own-data field and comes back in webhooks. */
 export const attemptId = (uuid: string, number: number): string => `${uuid}.${number}`;

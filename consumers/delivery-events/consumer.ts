@@ -1,0 +1,119 @@
+// In:  what became of messages, and counts of deliveries and bounces by domain.
+// Out: one transaction a batch - events once each, message states, ESP statistics, domain counters, the offset fence.
+// On redelivery: the fence drops what was counted, the events' key what was stored; nothing changes twice.
+import type { DeliveryRecord } from '../../shared/contracts/delivery.ts';
+import type { Topic } from '../../shared/contracts/topics.ts';
+import { lockFence, moveFence } from '../../shared/db/consumer-offsets.ts';
+import type { Database, Pool } from '../../shared/db/connect.ts';
+import { addToDomains } from '../../shared/db/domain-counters.ts';
+import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
+import { eventKey, insertEvents, lockMessages, updateMessageStates } from '../../shared/db/store-events.ts';
+import { defineConsumer } from '../../shared/runtime/define-consumer.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { done, reject } from '../../shared/runtime/outcome.ts';
+import { checkFence } from './check-fence.ts';
+import { addStored, changeMessage, foldRecords, type StorableEvent } from './fold-events.ts';
+
+export interface DeliveryEventsDeps {
+  readonly topic: Topic<DeliveryRecord>;
+  readonly pool: Pool;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** The number that an operator raises when a topic was made anew. */
+  readonly epoch: number;
+}
+
+const storeEvents = async (db: Database, events: readonly StorableEvent[]): Promise<StorableEvent[]> => {
+  const fresh = await insertEvents(
+    db,
+    events.map(({ event, ...place }) => ({
+      ...place,
+      type: event.type,
+      domain: event.domain,
+      bounceClass: event.bounceClass,
+      machine: event.machine ?? false,
+      reason: event.reason,
+      raw: event.raw,
+    })),
+  );
+  // A repeat inside the batch has the key of the one that was stored: only the first of them counts.
+  const taken = new Set<string>();
+  return events.filter((event) => {
+    const key = eventKey(event);
+    if (!fresh.has(key) || taken.has(key)) return false;
+    taken.add(key);
+    return true;
+  });
+};
+
+const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Promise<void> => {
+  const byMessage = new Map<string, StorableEvent[]>();
+  for (const event of fresh) {
+    if (event.messageId === undefined) continue;
+    const list = byMessage.get(event.messageId);
+    if (list === undefined) byMessage.set(event.messageId, [event]);
+    else list.push(event);
+  }
+  const statistics = statisticsFold();
+  const changes = (await lockMessages(db, [...byMessage.keys()])).map((message) => {
+    const events = byMessage.get(message.id) ?? [];
+    const change = changeMessage(
+      message,
+      events.map(({ event }) => event),
+    );
+    const esp = events[0]?.event.esp ?? message.esp;
+    for (const outcome of change.firsts) statistics.add({ ...message, esp, minute: message.claimedAt }, outcome);
+    return change;
+  });
+  await updateMessageStates(db, changes);
+  await addStatistics(db, statistics.rows());
+};
+
+/** The consumer that learns what became of messages. */
+export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEventsDeps) => {
+  const skippedRecords = metrics.counter('records_skipped_total', 'Offsets that were gone before they were counted.', [
+    'topic',
+  ]);
+  const counted = metrics.counter('delivery_events_total', 'Delivery events counted or stored.', ['kind']);
+  const groupId = 'delivery-events';
+  return defineConsumer<DeliveryRecord>({
+    name: groupId,
+    topics: [topic],
+    maxRecords: 50_000,
+    fetchBytes: 4_000_000,
+    handleBatch: async (records, context) => {
+      const key = {
+        groupId,
+        topic: context.topic,
+        topicEpoch: `${context.cluster}:${epoch}`,
+        partition: context.partition,
+      };
+      const bad = await pool.transaction(async (db) => {
+        const { fresh, next, skipped } = checkFence(await lockFence(db, key), records, context.highWatermark);
+        if (skipped > 0n) {
+          skippedRecords({ topic: context.topic }, Number(skipped));
+          log.warn(
+            { ...key, skipped: String(skipped) },
+            'offsets are missing before this batch; were records removed before they were counted?',
+          );
+        }
+        const folded = foldRecords(fresh, `${key.topicEpoch}:${key.topic}:${key.partition}`);
+        const stored = await storeEvents(db, folded.storable);
+        await changeMessages(db, stored);
+        addStored(folded.counts, stored);
+        await addToDomains(
+          db,
+          [...folded.counts].map(([domain, count]) => ({ domain, ...count })),
+        );
+        await moveFence(db, key, next);
+        counted({ kind: 'stored' }, stored.length);
+        counted({ kind: 'repeated' }, folded.storable.length - stored.length);
+        return folded.bad;
+      });
+      return records.map((record) =>
+        bad.has(record.offset) ? reject('bad-domain', 'An event names a domain that is none.') : done(),
+      );
+    },
+  });
+};

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import type { DeliveryEvent, DeliveryRecord } from '../../shared/contracts/delivery.ts';
+import { normaliseDomain } from '../../shared/domain/domain-name.ts';
+import { stateAfter, type MessageState } from '../../shared/domain/message-state.ts';
+import { messageUuid } from '../../shared/domain/request-ids.ts';
+
+/** An event that is stored once: it has an id, or belongs to a message. */
+export interface StorableEvent {
+  readonly event: DeliveryEvent;
+  readonly esp: string;
+  /** UTC day of the event, by its own time: the same on every repeat. */
+  readonly day: string;
+  /** UUID from the event's id. */
+  readonly hash: string;
+  readonly at: Date;
+  readonly messageId: string | undefined;
+}
+
+export interface DomainCount {
+  delivered: number;
+  bounced: number;
+  firstBounceAt: Date | undefined;
+}
+export type DomainCounts = Map<string, DomainCount>;
+
+// An event whose recipient its ESP did not name belongs to no domain (RFC 2606 keeps .invalid free).
+const isNobodys = (domain: string): boolean => domain.endsWith('.invalid');
+
+const addToDomain = (counts: DomainCounts, event: DeliveryEvent, at: Date): void => {
+  // A soft bounce (full mailbox, blocked content) does not say that the address is unknown.
+  const isBounce = event.type === 'bounced' && event.bounceClass !== 'soft';
+  if ((event.type !== 'delivered' && !isBounce) || isNobodys(event.domain)) return;
+  const by = event.count ?? 1;
+  const row = counts.get(event.domain);
+  if (row === undefined) {
+    counts.set(event.domain, {
+      delivered: isBounce ? 0 : by,
+      bounced: isBounce ? by : 0,
+      firstBounceAt: isBounce ? at : undefined,
+    });
+  } else if (isBounce) {
+    row.bounced += by;
+    if (row.firstBounceAt === undefined || at < row.firstBounceAt) row.firstBounceAt = at;
+  } else row.delivered += by;
+};
+
+const hashOf = (text: string): string => {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+};
+
+export interface PlacedRecord {
+  readonly value: DeliveryRecord;
+  readonly offset: bigint;
+  readonly timestampMs: number;
+}
+
+export interface Folded {
+  /** Counts of events that are only counted; the fence alone keeps them from being counted twice. */
+  readonly counts: DomainCounts;
+  readonly storable: readonly StorableEvent[];
+  /** Offsets of records with an event whose domain is none; nothing of them is counted. */
+  readonly bad: ReadonlySet<bigint>;
+}
+
+// Undefined when a domain is none: then nothing of the record is counted, so that its replay counts nothing twice.
+const withNormalDomains = (events: readonly DeliveryEvent[]): DeliveryEvent[] | undefined => {
+  const normal: DeliveryEvent[] = [];
+  for (const event of events) {
+    const domain = normaliseDomain(event.domain);
+    if (domain === undefined) return undefined;
+    normal.push(domain === event.domain ? event : { ...event, domain });
+  }
+  return normal;
+};
+
+/** Folds records into counts by domain and events to store. `place` names the partition, for ids that events lack. */
+export const foldRecords = (records: readonly PlacedRecord[], place: string): Folded => {
+  const counts: DomainCounts = new Map();
+  const storable: StorableEvent[] = [];
+  const bad = new Set<bigint>();
+  for (const { value, offset, timestampMs } of records) {
+    const events = withNormalDomains('events' in value ? value.events : [value]);
+    if (events === undefined) {
+      bad.add(offset);
+      continue;
+    }
+    events.forEach((event, index) => {
+      const at = event.at === undefined ? new Date(timestampMs) : new Date(event.at);
+      if (event.id === undefined && event.messageId === undefined) {
+        addToDomain(counts, event, at);
+        return;
+      }
+      storable.push({
+        event,
+        esp: event.esp ?? '',
+        day: at.toISOString().slice(0, 10),
+        hash: hashOf(event.id ?? `${place}:${offset}:${index}`),
+        at,
+        messageId: event.messageId === undefined ? undefined : messageUuid(event.messageId),
+      });
+    });
+  }
+  return { counts, storable, bad };
+};
+
+/** Adds the domains of events that were stored for the first time. */
+export const addStored = (counts: DomainCounts, stored: readonly StorableEvent[]): void => {
+  for (const { event, at } of stored) addToDomain(counts, event, at);
+};
+
+export interface KnownMessage {
+  readonly id: string;
+  readonly status: MessageState;
+  readonly opens: number;
+  readonly clicks: number;
+}
+
+/** What new events make of one message. */
+export interface MessageChange {
+  readonly id: string;
+  readonly status: MessageState;
+  readonly opens: number;
+  readonly clicks: number;
+  readonly unsubscribedAt: Date | undefined;
+  readonly reason: string | undefined;
+  /** Outcomes that this message had not had before, for the statistics. */
+  readonly firsts: readonly ('sent' | 'delivered' | 'opened' | 'clicked' | 'bounced' | 'complained' | 'failed')[];
+}
+
+const reached = (state: MessageState, types: readonly string[]): boolean => types.includes(state);
+const told: Readonly<Record<'delivered' | 'bounced' | 'complained' | 'failed', readonly string[]>> = {
+  delivered: ['delivered', 'bounced', 'complained'],
+  bounced: ['bounced', 'complained'],
+  complained: ['complained'],
+  failed: ['failed', 'delivered', 'bounced', 'complained'],
+};
+
+/** Applies the new events of one message, in any order; machine opens and clicks prove acceptance and count nowhere. */
+export const changeMessage = (message: KnownMessage, events: readonly DeliveryEvent[]): MessageChange => {
+  let { status, opens, clicks } = message;
+  let unsubscribedAt: Date | undefined;
+  let reason: string | undefined;
+  const firsts = new Set<MessageChange['firsts'][number]>();
+  // An attempt whose answer was lost: the event is the proof that the ESP had taken it.
+  if (message.status === 'unknown') firsts.add('sent');
+  for (const event of events) {
+    const { type } = event;
+    if (type === 'opened' && event.machine !== true) {
+      if (opens === 0) firsts.add('opened');
+      opens += 1;
+    } else if (type === 'clicked' && event.machine !== true) {
+      if (clicks === 0) firsts.add('clicked');
+      clicks += 1;
+    } else if (type === 'unsubscribed') unsubscribedAt = new Date(event.at ?? 0);
+    else if (
+      (type === 'delivered' || type === 'bounced' || type === 'complained' || type === 'failed') &&
+      !reached(status, told[type])
+    ) {
+      firsts.add(type);
+    }
+    const next = stateAfter(status, type);
+    if (next !== status && event.reason !== undefined) reason = event.reason;
+    status = next;
+  }
+  return { id: message.id, status, opens, clicks, unsubscribedAt, reason, firsts: [...firsts] };
+};

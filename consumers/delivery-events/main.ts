@@ -1,0 +1,28 @@
+import { adminEnv, kafkaEnv, logEnv, postgresEnv, readEnv, workerEnv } from '../../shared/config/env.ts';
+import { topicsOf } from '../../shared/contracts/topics.ts';
+import { connectPostgres } from '../../shared/db/connect.ts';
+import { createPublisher } from '../../shared/runtime/publisher.ts';
+import { runProcess } from '../../shared/runtime/process.ts';
+import { runConsumer } from '../../shared/runtime/run-consumer.ts';
+import { workersOf } from '../../shared/runtime/workers.ts';
+import { deliveryEvents } from './consumer.ts';
+
+const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...adminEnv, ...logEnv, ...workerEnv });
+
+await runProcess('delivery-events', env, async (scope) => {
+  const { log, metrics, onClose } = scope;
+  const workers = workersOf(process.argv, env.WORKERS_PER_CONSUMER);
+  const pool = connectPostgres(env.DATABASE_URL, workers + 1, (error) => {
+    log.warn({ err: error }, 'an idle connection to Postgres was lost');
+  });
+  onClose('Postgres', () => pool.end());
+  const publisher = createPublisher({
+    brokers: env.KAFKA_BROKERS,
+    clientId: 'mailfleet-delivery-events',
+    log,
+    deadlineMs: 30_000,
+  });
+  onClose('publisher', () => publisher.close());
+  const definition = deliveryEvents({ topic: topicsOf(env).delivery, pool, log, metrics, epoch: env.KAFKA_EPOCH });
+  await runConsumer(definition, { ...env, workers }, scope, publisher);
+});

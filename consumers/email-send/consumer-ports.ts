@@ -1,0 +1,123 @@
+// What delivering needs of the outside: ESP calls within their limits, and one statement for the ends of many attempts.
+import type { Pool } from '../../shared/db/connect.ts';
+import { addCalls } from '../../shared/db/esp-health.ts';
+import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts';
+import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
+import { InfrastructureError } from '../../shared/errors.ts';
+import { callTimeouts } from '../../shared/domain/retry-rules.ts';
+import type { DeliveryAnswer, Esp } from '../../shared/esp/esp.ts';
+import { backoffMs } from '../../shared/runtime/backoff.ts';
+import { carryAll } from '../../shared/runtime/carry-all.ts';
+import { limitConcurrency } from '../../shared/runtime/limit-concurrency.ts';
+import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { leaseMsOf } from './consumer-claims.ts';
+import { isBadForHealth } from './decide-next-step.ts';
+import type { DeliveryPorts, EndedAttempt } from './deliver-messages.ts';
+
+const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
+  id: message.delivery.messageId,
+  attempt: message.attempt,
+  leaseToken: message.leaseToken,
+  esp,
+  step: step.kind,
+  providerMessageId: step.kind === 'sent' ? (step.providerMessageId ?? null) : null,
+  error: step.kind === 'sent' ? null : step.error,
+  waitMs: step.kind === 'retry' ? step.delayMs : step.kind === 'unknown' ? step.windowMs : null,
+  nextEsp: step.kind === 'next-esp' ? step.esp : null,
+  leaseMs: leaseMsOf(message.messageClass),
+});
+
+const callsOf = (ended: readonly EndedAttempt[]) => {
+  const calls = new Map<string, { good: number; bad: number; lastError: string | null }>();
+  for (const { esp, answer, step } of ended) {
+    const call = calls.get(esp) ?? { good: 0, bad: 0, lastError: null };
+    if (isBadForHealth(answer)) {
+      call.bad += 1;
+      call.lastError = step.kind === 'sent' ? call.lastError : step.error;
+    } else call.good += 1;
+    calls.set(esp, call);
+  }
+  return [...calls].map(([esp, call]) => ({ esp, ...call }));
+};
+
+/**
+ * Ports on real ESPs and Postgres. A call that would begin later than `patienceMs` after it was asked for is not made:
+ * its messages go back to wait, so that no batch of records outlives its lease.
+ */
+export const portsOn = (
+  pool: Pool,
+  esps: readonly Esp[],
+  metrics: Metrics,
+  settings: { readonly roundSeconds: number; readonly patienceMs: number },
+): DeliveryPorts => {
+  const byName = new Map(esps.map((esp) => [esp.name, { esp, limit: limitConcurrency(esp.limits.concurrentCalls) }]));
+  const callSeconds = metrics.histogram('esp_call_seconds', 'Time of one call of an ESP.', ['esp']);
+  const answered = metrics.counter('esp_answers_total', 'Messages answered by ESPs, by outcome.', ['esp', 'outcome']);
+
+  const write = (ended: readonly EndedAttempt[]) =>
+    pool.transaction(async (db) => {
+      const recorded = new Map((await recordAnswers(db, ended.map(rowOf))).map((row) => [row.id, row]));
+      const statistics = statisticsFold();
+      for (const { message, esp, step } of ended) {
+        const row = recorded.get(message.delivery.messageId);
+        if (row === undefined) continue;
+        // A webhook that came first proves the acceptance that an ambiguous answer could not.
+        if (step.kind === 'sent' || (step.kind === 'unknown' && row.wasMoved)) {
+          statistics.add({ ...row, esp, minute: row.claimedAt }, 'sent');
+        }
+      }
+      await addStatistics(db, statistics.rows());
+      await addCalls(db, callsOf(ended), settings.roundSeconds);
+      return recorded;
+    });
+
+  // An answer lives in this process alone until it is written: a short absence of Postgres must not turn what is known
+  // into `unknown`. Past the patience the claims run out instead, and the reaper finds them.
+  const writePatiently = async (ended: readonly EndedAttempt[], giveUpAt: number): ReturnType<typeof write> => {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await write(ended);
+      } catch (error) {
+        const waitMs = backoffMs(failures, 100, 2_000, Math.random());
+        if (!(error instanceof InfrastructureError) || Date.now() + waitMs > giveUpAt) throw error;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+    }
+  };
+  const record = carryAll<EndedAttempt, boolean>(async (ended) => {
+    const held = await writePatiently(ended, Date.now() + settings.patienceMs);
+    return ended.map(({ message }) => held.has(message.delivery.messageId));
+  }, 4_000);
+
+  return {
+    limitsOf: (name) => {
+      const found = byName.get(name);
+      if (found === undefined) throw new RangeError(`ESP ${name} is not configured`);
+      return found.esp.limits;
+    },
+    send: (name, deliveries, messageClass) => {
+      const found = byName.get(name);
+      if (found === undefined) throw new RangeError(`ESP ${name} is not configured`);
+      const askedAt = Date.now();
+      return found.limit(async (): Promise<readonly DeliveryAnswer[]> => {
+        if (Date.now() - askedAt > settings.patienceMs) {
+          return deliveries.map(() => ({
+            outcome: 'unavailable',
+            reason: 'throttled',
+            retryAfterMs: 1_000,
+            code: 'not-begun',
+            detail: 'Earlier calls took too long; this one was not made.',
+          }));
+        }
+        const startedAt = Date.now();
+        const answers = await found.esp.send(deliveries, callTimeouts(messageClass));
+        callSeconds((Date.now() - startedAt) / 1_000, { esp: name });
+        for (const answer of answers) answered({ esp: name, outcome: answer.outcome });
+        return answers;
+      });
+    },
+    record,
+    nowMs: () => Date.now(),
+    random: () => Math.random(),
+  };
+};

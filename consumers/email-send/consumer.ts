@@ -1,0 +1,108 @@
+// In:  requests (whole or a part), and ids of stored messages that are due, of one lane.
+// Out: ESP calls; every attempt and its answer in Postgres.
+// On redelivery: stored messages are left alone - their row (or the reaper) owns them - so nothing is sent twice.
+import { randomUUID } from 'node:crypto';
+import type { SendLane, Topic } from '../../shared/contracts/topics.ts';
+import type { EmailRecord, SendRecord } from '../../shared/contracts/email.ts';
+import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
+import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
+import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
+import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
+import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
+import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
+import { prepareRequest, type PreparedRequest } from './prepare-request.ts';
+
+export interface Claims {
+  /** Stores and claims what is new of these requests; answers what is ours to send now. */
+  claimNew(requests: readonly PreparedRequest[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
+  /** Claims stored messages whose time has come. */
+  claimDue(ids: readonly string[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
+}
+
+export interface EmailSendDeps {
+  readonly lane: SendLane;
+  readonly topic: Topic<SendRecord>;
+  readonly configuredEsps: readonly string[];
+  readonly claims: Claims;
+  readonly ports: DeliveryPorts;
+}
+
+const laneClasses: Readonly<Record<SendLane, MessageClass>> = {
+  'email-send': 'transactional',
+  'email-send-bulk': 'bulk',
+  'email-send-otp': 'otp',
+};
+
+// Small enough that a killed process leaves few messages in doubt, large enough for full ESP calls.
+const recipientsPerSlice = 2_000;
+
+/** A foreign record's id comes from its origin; a replayed one's from the origin that its headers name. */
+const originId = (record: Incoming<EmailRecord>, context: BatchContext): string =>
+  requestIdOfRecord({
+    cluster: record.headers[deadLetterHeaders.cluster] ?? context.cluster,
+    topic: record.headers[deadLetterHeaders.topic] ?? context.topic,
+    partition: Number(record.headers[deadLetterHeaders.partition] ?? context.partition),
+    offset: record.headers[deadLetterHeaders.offset] ?? String(record.offset),
+    timestampMs: Number(record.headers[deadLetterHeaders.timestamp] ?? record.timestampMs),
+    value: record.raw,
+  });
+
+/** Cuts requests into slices of about `recipientsPerSlice` recipients, never a request in two. */
+const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => {
+  const slices: PreparedRequest[][] = [];
+  let slice: PreparedRequest[] = [];
+  let size = 0;
+  for (const request of requests) {
+    if (slice.length > 0 && size + request.recipients.length > recipientsPerSlice) {
+      slices.push(slice);
+      slice = [];
+      size = 0;
+    }
+    slice.push(request);
+    size += request.recipients.length;
+  }
+  if (slice.length > 0) slices.push(slice);
+  return slices;
+};
+
+/** The consumer of one lane. */
+export const emailSend = ({ lane, topic, configuredEsps, claims, ports }: EmailSendDeps) =>
+  defineConsumer<SendRecord>({
+    name: lane,
+    topics: [topic],
+    maxRecords: 1_000,
+    handleBatch: async (records, context) => {
+      const requests: PreparedRequest[] = [];
+      const due: string[] = [];
+      const outcomes = records.map((record): Outcome => {
+        const { value } = record;
+        if ('due' in value) {
+          due.push(...value.due);
+          return done();
+        }
+        try {
+          const requestId = originId({ ...record, value }, context);
+          requests.push(prepareRequest(value, { requestId, laneClass: laneClasses[lane], configuredEsps }));
+          return done();
+        } catch (error) {
+          if (error instanceof InvalidMessageError) return reject(error.code, error.message);
+          throw error;
+        }
+      });
+
+      const mustGoOn = (): void => {
+        // What is not claimed yet stays on the topic, for whoever has the partition next.
+        if (context.signal.aborted) throw new InfrastructureError('partition-lost', 'The partition was taken away.');
+      };
+      for (const slice of inSlices(requests)) {
+        mustGoOn();
+        await deliverMessages(await claims.claimNew(slice, randomUUID()), ports);
+      }
+      for (let start = 0; start < due.length; start += recipientsPerSlice) {
+        mustGoOn();
+        await deliverMessages(await claims.claimDue(due.slice(start, start + recipientsPerSlice), randomUUID()), ports);
+      }
+      return outcomes;
+    },
+  });

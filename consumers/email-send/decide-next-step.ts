@@ -1,0 +1,71 @@
+import { retryDelayMs, unknownWindowMs, type MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { DeliveryAnswer } from '../../shared/esp/esp.ts';
+
+/** What is done with a message after an ESP's answer. */
+export type NextStep =
+  | { readonly kind: 'sent'; readonly providerMessageId: string | undefined }
+  /** Nobody knows whether it was sent: `windowMs` for a webhook to tell, and never another ESP before that. */
+  | { readonly kind: 'unknown'; readonly windowMs: number; readonly error: string }
+  | { readonly kind: 'next-esp'; readonly esp: string; readonly error: string }
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly error: string }
+  | { readonly kind: 'failed'; readonly error: string };
+
+export interface TriedMessage {
+  readonly messageClass: MessageClass;
+  /** Attempts up to now, this one included. */
+  readonly attempts: number;
+  readonly ageMs: number;
+  /** ESPs that were not asked in this batch yet, best first. */
+  readonly untried: readonly string[];
+  /** Whether some ESP of this batch may yet take the message later. */
+  readonly mayTakeLater: boolean;
+}
+
+const words = (esp: string, code: string, detail: string): string => `${esp}: ${detail} (${code})`.slice(0, 1_000);
+
+/**
+ * The outcome rule. Accepted is sent; ambiguous is `unknown`; a refusal that only the recipient caused is final; any
+ * other refusal goes to the next ESP by weight at once, and with nobody left waits for its time - unless every ESP
+ * refused the message for good, or its life is over.
+ */
+export const decideNextStep = (
+  answer: DeliveryAnswer,
+  esp: string,
+  message: TriedMessage,
+  random: number,
+): NextStep => {
+  if (answer.outcome === 'accepted') return { kind: 'sent', providerMessageId: answer.providerMessageId };
+  const error = words(esp, answer.code, answer.detail);
+  if (answer.outcome === 'unknown') return { kind: 'unknown', windowMs: unknownWindowMs[message.messageClass], error };
+  if (answer.outcome === 'recipient-refused') return { kind: 'failed', error };
+  const [next] = message.untried;
+  if (next !== undefined) return { kind: 'next-esp', esp: next, error };
+  const isPassing = answer.outcome === 'unavailable' || answer.reason === 'credentials' || message.mayTakeLater;
+  if (!isPassing) return { kind: 'failed', error };
+  const delayMs = retryDelayMs({
+    attempts: message.attempts,
+    ageMs: message.ageMs,
+    messageClass: message.messageClass,
+    retryAfterMs: answer.outcome === 'unavailable' ? answer.retryAfterMs : undefined,
+    random,
+  });
+  return delayMs === undefined
+    ? { kind: 'failed', error: `${error}; no ESP took it within its time` }
+    : { kind: 'retry', delayMs, error };
+};
+
+/** Whether an answer speaks against the ESP's health: not when only the message or its recipient is to blame. */
+export const isBadForHealth = (answer: DeliveryAnswer): boolean => {
+  switch (answer.outcome) {
+    case 'accepted':
+    case 'recipient-refused':
+      return false;
+    case 'refused':
+      return answer.reason === 'credentials';
+    case 'unavailable':
+    case 'unknown':
+      return true;
+    default:
+      return answer satisfies never;
+  }
+};

@@ -1,0 +1,122 @@
+import { attemptId } from '../../shared/domain/request-ids.ts';
+import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { Delivery, DeliveryAnswer, EspLimits } from '../../shared/esp/esp.ts';
+import { decideNextStep, type NextStep } from './decide-next-step.ts';
+import { planCalls } from './plan-calls.ts';
+
+/** A claimed message on its way. */
+export interface ClaimedMessage {
+  readonly delivery: Delivery;
+  readonly leaseToken: string;
+  readonly messageClass: MessageClass;
+  /** The number of the attempt that is under way, from 1. */
+  readonly attempt: number;
+  readonly createdAtMs: number;
+  /** ESPs in the order in which they are asked in this batch. */
+  readonly candidates: readonly string[];
+}
+
+export interface EndedAttempt {
+  readonly message: ClaimedMessage;
+  readonly esp: string;
+  readonly answer: DeliveryAnswer;
+  readonly step: NextStep;
+}
+
+export interface DeliveryPorts {
+  limitsOf(esp: string): EspLimits;
+  /** One ESP call; answers in the deliveries' order. */
+  send(esp: string, deliveries: readonly Delivery[], messageClass: MessageClass): Promise<readonly DeliveryAnswer[]>;
+  /** Writes the ends of attempts; answers for each whether its lease still held. */
+  record(ended: readonly EndedAttempt[]): Promise<readonly boolean[]>;
+  readonly nowMs: () => number;
+  readonly random: () => number;
+}
+
+const isPassing = (answer: DeliveryAnswer): boolean => answer.outcome === 'unavailable';
+
+// `decideNextStep` names the first of the untried, so dropping the head of the list leaves it in front.
+const viaNext = (message: ClaimedMessage): ClaimedMessage => ({
+  ...message,
+  attempt: message.attempt + 1,
+  candidates: message.candidates.slice(1),
+  delivery: { ...message.delivery, attemptId: attemptId(message.delivery.messageId, message.attempt + 1) },
+});
+
+const groupBy = <T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> => {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+};
+
+/**
+ * Hands claimed messages to their ESPs, in as few calls as the limits allow, and what an ESP definitely did not take to
+ * the next one. Every end of an attempt is recorded before anything follows from it. Throws what `record` throws: the
+ * claims then run out and the reaper finds them.
+ */
+export const deliverMessages = async (messages: readonly ClaimedMessage[], ports: DeliveryPorts): Promise<void> => {
+  // Messages that some ESP could only not take now: a later refusal for good by another is then no reason to give up.
+  const mayTakeLater = new Set<string>();
+
+  const callOnce = async (esp: string, call: readonly ClaimedMessage[]): Promise<ClaimedMessage[]> => {
+    const [first] = call;
+    if (first === undefined) return [];
+    const answers = await ports.send(
+      esp,
+      call.map((message) => message.delivery),
+      first.messageClass,
+    );
+    const ended = call.map((message, index): EndedAttempt => {
+      const answer = answers[index] ?? {
+        outcome: 'unknown',
+        code: 'no-answer',
+        detail: 'The adapter answered for fewer messages.',
+      };
+      if (isPassing(answer)) mayTakeLater.add(message.delivery.messageId);
+      const step = decideNextStep(
+        answer,
+        esp,
+        {
+          messageClass: message.messageClass,
+          attempts: message.attempt,
+          ageMs: ports.nowMs() - message.createdAtMs,
+          untried: message.candidates.slice(1),
+          mayTakeLater: mayTakeLater.has(message.delivery.messageId),
+        },
+        ports.random(),
+      );
+      return { message, esp, answer, step };
+    });
+    const held = await ports.record(ended);
+    return ended.flatMap(({ message, step }, index) =>
+      step.kind === 'next-esp' && held[index] === true ? [viaNext(message)] : [],
+    );
+  };
+
+  const deliver = async (wave: readonly ClaimedMessage[]): Promise<void> => {
+    const byEsp = groupBy(wave, (message) => message.candidates[0] ?? '');
+    await Promise.all(
+      [...byEsp].map(async ([esp, group]) => {
+        const byClass = groupBy(group, (message) => message.messageClass);
+        const refused = await Promise.all(
+          [...byClass.values()].flatMap((sameClass) => {
+            const byDelivery = new Map(sameClass.map((message) => [message.delivery, message]));
+            return planCalls([...byDelivery.keys()], ports.limitsOf(esp)).map((call) =>
+              callOnce(
+                esp,
+                call.flatMap((delivery) => byDelivery.get(delivery) ?? []),
+              ),
+            );
+          }),
+        );
+        const next = refused.flat();
+        if (next.length > 0) await deliver(next);
+      }),
+    );
+  };
+  await deliver(messages);
+};

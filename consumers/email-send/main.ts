@@ -1,0 +1,64 @@
+import {
+  adminEnv,
+  espEnv,
+  healthEnv,
+  kafkaEnv,
+  logEnv,
+  postgresEnv,
+  readEnv,
+  weightEnv,
+  workerEnv,
+} from '../../shared/config/env.ts';
+import { sendLanes, topicsOf } from '../../shared/contracts/topics.ts';
+import { connectPostgres } from '../../shared/db/connect.ts';
+import { ConfigError } from '../../shared/errors.ts';
+import { configuredEsps } from '../../shared/esp/providers.ts';
+import { createPublisher } from '../../shared/runtime/publisher.ts';
+import { runConsumer } from '../../shared/runtime/run-consumer.ts';
+import { runProcess } from '../../shared/runtime/process.ts';
+import { workersOf } from '../../shared/runtime/workers.ts';
+import { claimsOn } from './consumer-claims.ts';
+import { portsOn } from './consumer-ports.ts';
+import { emailSend } from './consumer.ts';
+
+const lane = sendLanes.find((name) => name === process.argv[2]) ?? 'email-send';
+const env = readEnv({
+  ...kafkaEnv,
+  ...postgresEnv,
+  ...espEnv,
+  ...weightEnv,
+  ...healthEnv,
+  ...adminEnv,
+  ...logEnv,
+  ...workerEnv,
+});
+
+await runProcess(lane, env, async (scope) => {
+  const { log, metrics, onClose } = scope;
+  const esps = configuredEsps(env);
+  if (esps.length === 0) throw new ConfigError('No ESP is configured: set the credentials of at least one.');
+  for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
+
+  const workers = workersOf(process.argv, env.WORKERS_PER_CONSUMER);
+  const pool = connectPostgres(env.DATABASE_URL, workers * 2 + 2, (error) => {
+    log.warn({ err: error }, 'an idle connection to Postgres was lost');
+  });
+  onClose('Postgres', () => pool.end());
+  const publisher = createPublisher({
+    brokers: env.KAFKA_BROKERS,
+    clientId: `mailfleet-${lane}`,
+    log,
+    deadlineMs: 30_000,
+  });
+  onClose('publisher', () => publisher.close());
+
+  const configured = esps.map((esp) => esp.name);
+  const definition = emailSend({
+    lane,
+    topic: topicsOf(env).send[lane],
+    configuredEsps: configured,
+    claims: claimsOn(pool, lane, { policy: env.WEIGHT_POLICY, esps: configured }),
+    ports: portsOn(pool, esps, metrics, { roundSeconds: env.HEALTH_ROUND_SECONDS, patienceMs: 20_000 }),
+  });
+  await runConsumer(definition, { ...env, workers }, scope, publisher);
+});

@@ -1,0 +1,63 @@
+import type { Delivery, EspLimits } from '../../shared/esp/esp.ts';
+
+/** Rough size of a delivery inside a call, in bytes; an upper bound but for JSON escapes, which the margin below covers. */
+const ownBytes = (delivery: Delivery): number => {
+  const values = Object.entries(delivery.values).reduce(
+    (sum, [token, value]) => sum + token.length + value.length * 2,
+    0,
+  );
+  const metadata = Object.entries(delivery.metadata).reduce(
+    (sum, [name, value]) => sum + name.length + value.length * 2,
+    0,
+  );
+  return 600 + values + metadata;
+};
+const contentBytes = ({ content }: Delivery): number =>
+  content.subject.length * 2 +
+  (content.text?.length ?? 0) * 2 +
+  (content.html?.length ?? 0) * 2 +
+  content.attachments.reduce((sum, attachment) => sum + attachment.content.length, 0);
+
+const addressesOf = (delivery: Delivery): string[] =>
+  [delivery.to, ...delivery.cc, ...delivery.bcc].map((address) => address.email.toLowerCase());
+
+/**
+ * Packs one ESP's deliveries into as few calls as its limits allow, in order. Where all deliveries of a call must share
+ * one content, an address also stands only once in a call (SendGrid refuses repeats) and cc and bcc count as recipients.
+ */
+export const planCalls = (deliveries: readonly Delivery[], limits: EspLimits): Delivery[][] => {
+  const groups = new Map<unknown, Delivery[]>();
+  for (const delivery of deliveries) {
+    const key = limits.oneContentPerCall ? delivery.content : 'any';
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [delivery]);
+    else group.push(delivery);
+  }
+  const calls: Delivery[][] = [];
+  for (const group of groups.values()) {
+    let call: Delivery[] = [];
+    let bytes = 0;
+    let addresses = new Set<string>();
+    for (const delivery of group) {
+      const own = addressesOf(delivery);
+      const isShared = limits.oneContentPerCall && call.length > 0;
+      const size = ownBytes(delivery) + (isShared ? 0 : contentBytes(delivery));
+      const repeats = limits.oneContentPerCall && own.some((address) => addresses.has(address));
+      const isFull =
+        call.length >= limits.deliveriesPerCall ||
+        bytes + size > limits.bytesPerCall ||
+        (limits.oneContentPerCall && addresses.size + own.length > limits.deliveriesPerCall);
+      if (call.length > 0 && (isFull || repeats)) {
+        calls.push(call);
+        call = [];
+        bytes = 0;
+        addresses = new Set();
+      }
+      call.push(delivery);
+      bytes += call.length === 1 ? ownBytes(delivery) + contentBytes(delivery) : size;
+      for (const address of own) addresses.add(address);
+    }
+    if (call.length > 0) calls.push(call);
+  }
+  return calls;
+};

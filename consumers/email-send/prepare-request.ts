@@ -1,0 +1,88 @@
+import type { EmailRecord, RequestPart } from '../../shared/contracts/email.ts';
+import { InvalidMessageError } from '../../shared/errors.ts';
+import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
+import { parseAddress } from '../../shared/domain/email-address.ts';
+import { mailboxProviderOf, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
+import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import { compileMail, type AskedContent, type CompiledMail } from './compile-mail.ts';
+import { wholeRequest } from './split-recipients.ts';
+
+export interface PreparedRecipient {
+  readonly email: string;
+  readonly name: string | null;
+  readonly mailboxProvider: MailboxProvider;
+  readonly substitutions?: Readonly<Record<string, string>> | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly cc?: readonly string[] | undefined;
+  readonly bcc?: readonly string[] | undefined;
+}
+
+/** One record's share of a request, checked and ready to be stored and sent. */
+export interface PreparedRequest {
+  readonly id: string;
+  readonly accountId: string;
+  readonly messageClass: MessageClass;
+  readonly policy: 'at-least-once' | 'at-most-once';
+  readonly batchId: string | null;
+  readonly esps: readonly string[] | null;
+  readonly sendAt: string | null;
+  readonly asked: AskedContent;
+  readonly mail: CompiledMail;
+  readonly part: RequestPart;
+  readonly recipients: readonly PreparedRecipient[];
+}
+
+/**
+ * Checks a record as the door checks a request, since a foreign producer has passed no door. Throws
+ * `InvalidMessageError` with every fault in its message when the record can never be sent.
+ */
+export const prepareRequest = (
+  record: EmailRecord,
+  origin: { readonly requestId: string; readonly laneClass: MessageClass; readonly configuredEsps: readonly string[] },
+): PreparedRequest => {
+  const faults = checkEmailRequest(record);
+  if (faults.length > 0) {
+    const list = faults.slice(0, 5).map((fault) => `${fault.pointer} ${fault.detail}`);
+    throw new InvalidMessageError('bad-request', `The request cannot be sent: ${list.join('; ')}`);
+  }
+  if (record.esps !== undefined && !record.esps.some((esp) => origin.configuredEsps.includes(esp))) {
+    throw new InvalidMessageError('unknown-esp', `None of the ESPs it names is configured: ${record.esps.join(', ')}`);
+  }
+  const asked: AskedContent = {
+    from: record.from,
+    replyTo: record.replyTo,
+    subject: record.subject,
+    text: record.text,
+    html: record.html,
+    headers: record.headers,
+    tags: record.tags,
+    attachments: record.attachments,
+  };
+  const recipients = record.recipients.map((recipient): PreparedRecipient => {
+    const address = parseAddress(recipient.email);
+    if (address === undefined)
+      throw new InvalidMessageError('bad-address', 'A recipient is not a valid email address.');
+    return {
+      email: address.email,
+      name: recipient.name ?? address.name ?? null,
+      mailboxProvider: mailboxProviderOf(address.domain),
+      substitutions: recipient.substitutions,
+      metadata: recipient.metadata,
+      cc: recipient.cc,
+      bcc: recipient.bcc,
+    };
+  });
+  return {
+    id: record.id ?? origin.requestId,
+    accountId: record.accountId ?? 'admin',
+    messageClass: record.class ?? origin.laneClass,
+    policy: record.policy ?? 'at-least-once',
+    batchId: record.batch?.id ?? null,
+    esps: record.esps ?? null,
+    sendAt: record.sendAt ?? null,
+    asked,
+    mail: compileMail(asked),
+    part: record.part ?? wholeRequest(recipients.map((recipient) => recipient.mailboxProvider)),
+    recipients,
+  };
+};

@@ -1,0 +1,29 @@
+import { adminEnv, kafkaEnv, logEnv, postgresEnv, readEnv } from '../../shared/config/env.ts';
+import { topicsOf } from '../../shared/contracts/topics.ts';
+import { connectPostgres } from '../../shared/db/connect.ts';
+import { createPublisher } from '../../shared/runtime/publisher.ts';
+import { runProcess } from '../../shared/runtime/process.ts';
+import { runTicker } from '../../shared/runtime/run-ticker.ts';
+import { dueTicker, partitionsTicker, reaper } from './tickers.ts';
+
+const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...adminEnv, ...logEnv });
+
+await runProcess('scheduler', env, (scope) => {
+  const { log, onClose } = scope;
+  const pool = connectPostgres(env.DATABASE_URL, 3, (error) => {
+    log.warn({ err: error }, 'an idle connection to Postgres was lost');
+  });
+  onClose('Postgres', () => pool.end());
+  const publisher = createPublisher({
+    brokers: env.KAFKA_BROKERS,
+    clientId: 'mailfleet-scheduler',
+    log,
+    deadlineMs: 10_000,
+  });
+  onClose('publisher', () => publisher.close());
+  const deps = { pool, publisher, topics: topicsOf(env), log };
+  runTicker(reaper(deps), scope);
+  runTicker(dueTicker(deps), scope);
+  runTicker(partitionsTicker(deps), scope);
+  return Promise.resolve();
+});

@@ -1,0 +1,65 @@
+// In:  rows with a due time.
+// Out: their ids on the topic of their lane; expired claims as `unknown`; partitions ahead of time.
+// On a second copy: rows are taken with SKIP LOCKED, and publishing an id twice is harmless - the second claim finds it taken.
+import type { Topics } from '../../shared/contracts/topics.ts';
+import { sendLanes } from '../../shared/contracts/topics.ts';
+import type { Pool } from '../../shared/db/connect.ts';
+import { expireLeases, releaseUnknown, takeDueMessages } from '../../shared/db/due-messages.ts';
+import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
+import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import type { Publisher } from '../../shared/runtime/publisher.ts';
+import type { Ticker } from '../../shared/runtime/run-ticker.ts';
+import { dueRecords } from './due-records.ts';
+
+export interface SchedulerDeps {
+  readonly pool: Pool;
+  readonly publisher: Publisher;
+  readonly topics: Topics;
+  readonly log: Logger;
+}
+
+const full = 1_000;
+const dueLimit = 5_000;
+
+/** Expired claims become `unknown`; unknown ones whose window is over are sent again where that is allowed. */
+export const reaper = ({ pool, log }: SchedulerDeps): Ticker => ({
+  name: 'reaper',
+  everyMs: 2_000,
+  tick: async () => {
+    const expired = await expireLeases(pool, unknownWindowMs);
+    const released = await releaseUnknown(pool);
+    if (expired > 0) log.warn({ expired }, 'claims ran out before their answer was known');
+    if (released > 0)
+      log.warn({ released }, 'messages whose first attempt nobody can vouch for are sent again, flagged');
+    return expired >= full || released >= full;
+  },
+});
+
+/** Publishes what is due. */
+export const dueTicker = ({ pool, publisher, topics }: SchedulerDeps): Ticker => ({
+  name: 'due-rows',
+  everyMs: 500,
+  tick: async () => {
+    const due = await takeDueMessages(pool, dueLimit);
+    const topicOf = (lane: string): string => topics.send[sendLanes.find((name) => name === lane) ?? 'email-send'].name;
+    await publisher.publish(
+      dueRecords(due).map(({ lane, ids }) => ({
+        topic: topicOf(lane),
+        key: ids[0] ?? lane,
+        value: JSON.stringify({ due: ids }),
+      })),
+    );
+    return due.length >= dueLimit;
+  },
+});
+
+/** Makes the partitions of the coming days. */
+export const partitionsTicker = ({ pool }: SchedulerDeps): Ticker => ({
+  name: 'partitions',
+  everyMs: 3_600_000,
+  tick: async () => {
+    await ensureEventPartitions(pool, 7);
+    return false;
+  },
+});

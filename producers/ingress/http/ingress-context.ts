@@ -1,0 +1,27 @@
+import type { FastifyRequest } from 'fastify';
+import type { Topics } from '../../../shared/contracts/topics.ts';
+import type { Pool } from '../../../shared/db/connect.ts';
+import type { WeighSettings } from '../../../shared/db/decide-weights.ts';
+import type { Esp, VerifyWebhook } from '../../../shared/esp/esp.ts';
+import type { Metrics } from '../../../shared/runtime/metrics.ts';
+import type { Publisher } from '../../../shared/runtime/publisher.ts';
+import type { RecentRequests } from '../recent-requests.ts';
+import type { Caller } from './authenticate.ts';
+
+/** What the routes of the ingress stand on; wired in main.ts. */
+export interface IngressContext {
+  readonly publisher: Publisher;
+  readonly pool: Pool;
+  readonly topics: Topics;
+  readonly recent: RecentRequests;
+  readonly metrics: Metrics;
+  readonly authenticate: (request: FastifyRequest) => Caller;
+  readonly esps: readonly Esp[];
+  /** By ESP kind; an ESP without credentials for its webhooks has none. */
+  readonly webhookVerifiers: ReadonlyMap<string, VerifyWebhook>;
+  readonly weighing: WeighSettings;
+  readonly deliveredThreshold: number;
+  readonly maxMessageBytes: number;
+  readonly isReady: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };
+  readonly newRequestId: () => string;
+}

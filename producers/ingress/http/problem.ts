@@ -1,0 +1,106 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { FleetError } from '../../../shared/errors.ts';
+
+/** RFC 9457. `errors` points into the request (RFC 6901) where a part of it is to blame. */
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof problemSchema>;
+
+/** Thrown by a route to answer with a problem document. */
+export class HttpProblem extends Error {
+  readonly problem: Problem;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    title: string,
+    options: {
+      readonly detail?: string;
+      readonly errors?: Problem['errors'];
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
+    super(title);
+    this.problem = {
+      type: 'about:blank',
+      title,
+      status,
+      ...(options.detail === undefined ? {} : { detail: options.detail }),
+      ...(options.errors === undefined ? {} : { errors: options.errors }),
+    };
+    this.headers = options.headers ?? {};
+  }
+}
+
+export const notFound = (what: string): HttpProblem =>
+  new HttpProblem(404, 'Not found', { detail: `There is no such ${what}.` });
+
+const unknownProperty = /Unrecognized key/i;
+
+// 400: not JSON, or a property nobody knows; 422: any other fault of schema or rule.
+const validationProblem = (error: FastifyError): HttpProblem => {
+  const issues = (error.validation ?? []) as readonly {
+    readonly instancePath: string;
+    readonly message?: string;
+    readonly keyword?: string;
+  }[];
+  const context = error.validationContext === 'body' ? '' : `/${error.validationContext ?? ''}`;
+  const errors = issues.map((issue) => ({
+    pointer: `${context}${issue.instancePath}`,
+    detail: issue.message ?? 'is not valid',
+  }));
+  const hasUnknown = issues.some(
+    (issue) => issue.keyword === 'unrecognized_keys' || unknownProperty.test(issue.message ?? ''),
+  );
+  return hasUnknown
+    ? new HttpProblem(400, 'Unknown property', { errors })
+    : new HttpProblem(422, 'The request cannot be processed', { errors });
+};
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Malformed request',
+  404: 'Not found',
+  405: 'Method not allowed',
+  413: 'Too large',
+  415: 'Unsupported media type',
+  429: 'Too many requests',
+};
+
+const asProblem = (error: FastifyError | HttpProblem | Error): HttpProblem => {
+  if (error instanceof HttpProblem) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
+  if (error instanceof FleetError && error.retryable) {
+    return new HttpProblem(503, 'Not available now', {
+      detail: 'Nothing was accepted. Send it again after a short while.',
+      headers: { 'retry-after': '1' },
+    });
+  }
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  if (status >= 400 && status < 500)
+    return new HttpProblem(status, titles[status] ?? 'Bad request', { detail: error.message });
+  return new HttpProblem(500, 'Unexpected fault', {
+    detail: 'The fault was noted under the request id of this answer.',
+  });
+};
+
+const send = (reply: FastifyReply, { problem, headers }: HttpProblem): FastifyReply =>
+  reply.status(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem));
+
+/** Every error of every route becomes a problem document; what nobody expected is logged and told nothing about. */
+export const answerProblem = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const problem = asProblem(error);
+  if (problem.problem.status >= 500) request.log.error({ err: error, requestId: request.id }, 'a request failed');
+  return send(reply, problem);
+};
+
+export const answerUnknownRoute = (_request: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  send(reply, notFound('route'));

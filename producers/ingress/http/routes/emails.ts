@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { acceptedAnswer, requestAnswer } from '../../../../shared/contracts/api.ts';
+import { emailRequest, type EmailRequest } from '../../../../shared/contracts/email.ts';
+import { settleKey, takeKey } from '../../../../shared/db/idempotency.ts';
+import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
+import { loadRequests } from '../../../../shared/db/requests.ts';
+import { decisionById } from '../../../../shared/db/weight-decisions.ts';
+import { checkEmailRequest } from '../../../../shared/domain/check-email-request.ts';
+import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
+import { requestIdOfKey } from '../../../../shared/domain/request-ids.ts';
+import { InvalidMessageError } from '../../../../shared/errors.ts';
+import { compileContent } from '../../../../shared/render/compile-content.ts';
+import { accept, type Accepted } from '../../accept.ts';
+import type { IngressContext } from '../ingress-context.ts';
+import { HttpProblem, problemSchema } from '../problem.ts';
+import { withKey, type RouteApp } from '../route-app.ts';
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const refuse = (errors: { pointer: string; detail: string }[]): never => {
+  throw new HttpProblem(422, 'The request cannot be processed', { errors });
+};
+
+const checkTemplates = (request: EmailRequest): void => {
+  for (const field of ['subject', 'text', 'html'] as const) {
+    try {
+      compileContent({ subject: '', [field]: request[field] ?? '' });
+    } catch (error) {
+      if (!(error instanceof InvalidMessageError)) throw error;
+      refuse([{ pointer: `/${field}`, detail: error.message }]);
+    }
+  }
+};
+
+const check = (request: EmailRequest, context: IngressContext): void => {
+  const faults = checkEmailRequest(request);
+  const configured = context.esps.map((esp) => esp.name);
+  request.esps?.forEach((esp, index) => {
+    if (!configured.includes(esp))
+      faults.push({ pointer: `/esps/${index}`, detail: `is not configured; there are: ${configured.join(', ')}` });
+  });
+  if (faults.length > 0) refuse(faults);
+  checkTemplates(request);
+};
+
+/** `POST /v1/emails` and what became of it. */
+export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
+  const { publisher, pool, topics, recent } = context;
+
+  const publish = async (accepted: Accepted): Promise<void> => {
+    const topic = topics.send[accepted.lane].name;
+    await publisher.publish(accepted.records.map(({ key, value }) => ({ topic, key, value })));
+  };
+
+  app.post(
+    '/v1/emails',
+    {
+      bodyLimit: Math.floor((context.maxMessageBytes * 4) / 3) + 10_485_760,
+      schema: {
+        tags: ['emails'],
+        summary: 'Send one content to one or many recipients',
+        description:
+          'Answers 202 once Kafka has the request on all replicas. With an Idempotency-Key a repeat is answered like the first and sends nothing.',
+        security: withKey,
+        headers: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+        body: emailRequest,
+        response: {
+          202: acceptedAnswer,
+          400: problemSchema,
+          401: problemSchema,
+          409: problemSchema,
+          413: problemSchema,
+          422: problemSchema,
+          503: problemSchema,
+        },
+      },
+      onRequest: (request, _reply, next) => {
+        context.authenticate(request);
+        next();
+      },
+    },
+    async (request, reply) => {
+      const { accountId } = context.authenticate(request);
+      check(request.body, context);
+      const key = request.headers['idempotency-key'];
+      const requestId = key === undefined ? context.newRequestId() : requestIdOfKey(accountId, key);
+      const acceptance = accept(request.body, { accountId, requestId });
+      if (!acceptance.ok) {
+        throw new HttpProblem(413, 'Too large', {
+          detail: `The content with one recipient needs ${acceptance.tooLargeBytes} bytes; this version carries at most 900,000.`,
+        });
+      }
+      const { accepted } = acceptance;
+      if (key === undefined) await publish(accepted);
+      else {
+        const keyHash = sha256(key);
+        const state = await takeKey(pool, {
+          accountId,
+          keyHash,
+          bodyHash: sha256(JSON.stringify(request.body)),
+          requestId,
+        });
+        if (state === 'in-flight')
+          throw new HttpProblem(409, 'In flight', { detail: 'A request with this key is being accepted right now.' });
+        if (state === 'other-body') {
+          refuse([{ pointer: '/headers/idempotency-key', detail: 'was used with another body' }]);
+        }
+        if (state === 'done') void reply.header('idempotent-replayed', 'true');
+        else {
+          try {
+            await publish(accepted);
+          } catch (error) {
+            await settleKey(pool, accountId, keyHash, false);
+            throw error;
+          }
+          await settleKey(pool, accountId, keyHash, true);
+        }
+      }
+      recent.add({ requestId, accountId, messages: accepted.messages });
+      return reply
+        .status(202)
+        .header('location', `/v1/emails/${encodeURIComponent(requestId)}`)
+        .send({ id: requestId, accepted: accepted.messages.length, messages: [...accepted.messages] });
+    },
+  );
+
+  app.get(
+    '/v1/emails/:requestId',
+    {
+      schema: {
+        tags: ['emails'],
+        summary: 'What became of a request',
+        security: withKey,
+        params: z.object({ requestId: z.string().min(1).max(128) }),
+        response: { 200: requestAnswer, 401: problemSchema, 404: problemSchema },
+      },
+    },
+    async (request) => {
+      const { accountId } = context.authenticate(request);
+      const { requestId } = request.params;
+      const stored = (await loadRequests(pool, [requestId], { withContent: false })).get(requestId);
+      if (stored === undefined || stored.accountId !== accountId) {
+        const known = recent.request(requestId);
+        if (known?.accountId === accountId) {
+          const total = known.messages.length;
+          return {
+            id: requestId,
+            status: 'queued' as const,
+            total,
+            counts: { queued: total },
+            split: {},
+            carried: {},
+            weights: {},
+          };
+        }
+        // Another process may have accepted it a moment ago.
+        throw new HttpProblem(404, 'Not found', {
+          detail: 'There is no such request (yet).',
+          headers: { 'retry-after': '1' },
+        });
+      }
+      const [counted, carried, decision] = await Promise.all([
+        countStates(pool, requestId),
+        countCarried(pool, requestId),
+        stored.decisionId === null ? undefined : decisionById(pool, stored.decisionId),
+      ]);
+      const other = Object.entries(counted).reduce((sum, [state, count]) => sum + (state === 'queued' ? 0 : count), 0);
+      const counts = { ...counted, queued: stored.total - other };
+      const unfinished = messageStates.some(
+        (state) => !isFinal(state) && (counts[state as keyof typeof counts] ?? 0) > 0,
+      );
+      const status =
+        counts.queued === stored.total ? ('queued' as const) : unfinished ? ('processing' as const) : ('done' as const);
+      return {
+        id: requestId,
+        status,
+        total: stored.total,
+        counts,
+        split: { ...stored.split },
+        carried: { ...carried },
+        weights: { ...stored.weights },
+        ...(decision === undefined ? {} : { window: decision.window }),
+        createdAt: stored.createdAt.toISOString(),
+      };
+    },
+  );
+};

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { webhookEsps } from '../../../../shared/contracts/topics.ts';
+import type { IngressContext } from '../ingress-context.ts';
+import { HttpProblem, notFound, problemSchema } from '../problem.ts';
+import type { RouteApp } from '../route-app.ts';
+
+const webhookBodyLimit = 10_485_760;
+
+/**
+ * `POST /webhooks/:esp`: verified on the raw bytes, put on the ESP's topic, and 200 only once Kafka has it. Nothing is
+ * parsed here and no database is asked, so that a webhook is taken whatever else is down.
+ */
+export const webhookRoutes = (app: RouteApp, context: IngressContext): void => {
+  const refused = context.metrics.counter(
+    'webhooks_refused_total',
+    'Webhooks that did not prove where they came from.',
+    ['esp'],
+  );
+  // Whatever the media type says, the signature covers the bytes as they came.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+
+  const schema = {
+    tags: ['webhooks'],
+    summary: "An ESP's event webhook",
+    params: z.object({ esp: z.string() }),
+    response: { 200: z.string(), 401: problemSchema, 404: problemSchema, 413: problemSchema, 503: problemSchema },
+  };
+  for (const url of ['/webhooks/:esp', '/webhook-events/:esp']) {
+    app.post(url, { bodyLimit: webhookBodyLimit, schema }, async (request, reply) => {
+      const esp = webhookEsps.find((name) => name === request.params.esp);
+      if (esp === undefined) throw notFound('webhook');
+      const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const verify = context.webhookVerifiers.get(esp);
+      if (verify === undefined || !verify({ rawBody, headers: request.headers })) {
+        refused({ esp });
+        // Never 403: Postmark takes it as a wish never to hear of the event again.
+        throw new HttpProblem(401, 'Not authenticated');
+      }
+      // A key from the content keeps a retried body on one partition.
+      const key = createHash('sha1').update(rawBody).digest('base64url');
+      const headers = {
+        'x-received-at': new Date().toISOString(),
+        'content-type': request.headers['content-type'] ?? '',
+      };
+      await context.publisher.publish([{ topic: context.topics.webhook[esp].name, key, value: rawBody, headers }]);
+      return reply.status(200).type('text/plain').send('ok');
+    });
+  }
+};

@@ -1,0 +1,84 @@
+import { v7 as uuidV7 } from 'uuid';
+import {
+  adminEnv,
+  domainEnv,
+  espEnv,
+  httpEnv,
+  kafkaEnv,
+  logEnv,
+  postgresEnv,
+  readEnv,
+  secretsEnv,
+  weightEnv,
+} from '../../shared/config/env.ts';
+import { topicsOf } from '../../shared/contracts/topics.ts';
+import { connectPostgres } from '../../shared/db/connect.ts';
+import { configuredEsps, providers } from '../../shared/esp/providers.ts';
+import { createPublisher } from '../../shared/runtime/publisher.ts';
+import { runProcess } from '../../shared/runtime/process.ts';
+import { createAuthenticate } from './http/authenticate.ts';
+import { buildApp } from './http/app.ts';
+import { createRecentRequests } from './recent-requests.ts';
+
+const env = readEnv({
+  ...kafkaEnv,
+  ...postgresEnv,
+  ...httpEnv,
+  ...secretsEnv,
+  ...espEnv,
+  ...weightEnv,
+  ...domainEnv,
+  ...adminEnv,
+  ...logEnv,
+});
+
+await runProcess('ingress', env, async (scope) => {
+  const { log, health, metrics, onClose } = scope;
+  const pool = connectPostgres(env.DATABASE_URL, 10, (error) => {
+    log.warn({ err: error }, 'an idle connection to Postgres was lost');
+  });
+  onClose('Postgres', () => pool.end());
+
+  health.ready('kafka', false);
+  const publisher = createPublisher({
+    brokers: env.KAFKA_BROKERS,
+    clientId: 'mailfleet-ingress',
+    log,
+    deadlineMs: 5_000,
+    onState: (isConnected) => {
+      health.ready('kafka', isConnected);
+    },
+  });
+  onClose('publisher', () => publisher.close());
+
+  const esps = configuredEsps(env);
+  for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
+  const verifiers = providers.flatMap((provider) => {
+    const verify = provider.verifier(env, () => new Date());
+    return verify === undefined ? [] : [[provider.kind, verify] as const];
+  });
+
+  const app = await buildApp(
+    {
+      publisher,
+      pool,
+      topics: topicsOf(env),
+      recent: createRecentRequests(),
+      metrics,
+      authenticate: createAuthenticate(env.ADMIN_API_KEY),
+      esps,
+      webhookVerifiers: new Map(verifiers),
+      weighing: { policy: env.WEIGHT_POLICY, esps: esps.map((esp) => esp.name) },
+      deliveredThreshold: env.DELIVERED_THRESHOLD,
+      maxMessageBytes: env.MAX_MESSAGE_BYTES,
+      isReady: () => health.report(),
+      newRequestId: () => `req_${uuidV7()}`,
+    },
+    log,
+    env.MAX_BODY_BYTES,
+  );
+  await publisher.connect();
+  await app.listen({ host: env.HOST, port: env.PORT });
+  onClose('HTTP', () => app.close());
+  health.ready('http', true);
+});

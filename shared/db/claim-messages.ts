@@ -1,0 +1,145 @@
+import type { Database } from './connect.ts';
+
+/** What a recipient brings beyond its address. */
+export interface RecipientData {
+  readonly substitutions?: Readonly<Record<string, string>> | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly cc?: readonly string[] | undefined;
+  readonly bcc?: readonly string[] | undefined;
+}
+
+export interface NewMessage {
+  readonly id: string;
+  readonly requestId: string;
+  readonly accountId: string;
+  readonly position: number;
+  readonly email: string;
+  readonly name: string | null;
+  readonly data: RecipientData | null;
+  readonly mailboxProvider: string;
+  readonly batchId: string;
+  readonly esp: string;
+  /** Not before this time, as ISO 8601; null for at once. */
+  readonly sendAt: string | null;
+  /** How long the claim holds, in ms. */
+  readonly leaseMs: number;
+}
+
+/**
+ * Stores messages that are not stored yet and claims them under the token (attempt 1), all in one statement. Answers
+ * the ids that are now ours to send: not those that existed (a redelivery), nor those whose time has not come.
+ */
+export const insertAndClaim = async (
+  db: Database,
+  messages: readonly NewMessage[],
+  leaseToken: string,
+): Promise<ReadonlySet<string>> => {
+  if (messages.length === 0) return new Set();
+  const { rows } = await db.query<{ id: string }>(
+    `with stored as (
+       insert into messages (id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
+                             status, attempt, lease_token, lease_until, claimed_at, due_at)
+       select id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
+              case when is_later then 'scheduled' else 'sending' end,
+              case when is_later then 0 else 1 end,
+              case when is_later then null else $12::uuid end,
+              case when is_later then null else now() + lease_ms * interval '1 ms' end,
+              case when is_later then null else now() end,
+              case when is_later then send_at end
+       from (select *, coalesce(send_at > now(), false) as is_later
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+                         $9::text[], $10::text[], $11::timestamptz[], $13::int[])
+               as m(id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp, send_at, lease_ms)) m
+       on conflict (id) do nothing
+       returning id, status
+     ) select id from stored where status = 'sending'`,
+    [
+      messages.map((message) => message.id),
+      messages.map((message) => message.requestId),
+      messages.map((message) => message.accountId),
+      messages.map((message) => message.position),
+      messages.map((message) => message.email),
+      messages.map((message) => message.name),
+      messages.map((message) => (message.data === null ? null : JSON.stringify(message.data))),
+      messages.map((message) => message.mailboxProvider),
+      messages.map((message) => message.batchId),
+      messages.map((message) => message.esp),
+      messages.map((message) => message.sendAt),
+      leaseToken,
+      messages.map((message) => message.leaseMs),
+    ],
+  );
+  return new Set(rows.map((row) => row.id));
+};
+
+/** A stored message whose time has come. */
+export interface DueMessage {
+  readonly id: string;
+  readonly requestId: string;
+  readonly accountId: string;
+  readonly email: string;
+  readonly name: string | null;
+  readonly data: RecipientData | null;
+  readonly mailboxProvider: string;
+  readonly batchId: string;
+  /** The ESP of the last attempt, or the planned one when there was none. */
+  readonly esp: string;
+  /** Attempts up to now. */
+  readonly attempt: number;
+  readonly createdAt: Date;
+}
+
+/** Locks those of the messages that wait and are due; others (sent meanwhile, moved, cancelled) are left out. */
+export const lockDueMessages = async (db: Database, ids: readonly string[]): Promise<DueMessage[]> => {
+  const { rows } = await db.query<{
+    id: string;
+    request_id: string;
+    account_id: string;
+    email: string;
+    name: string | null;
+    data: RecipientData | null;
+    mailbox_provider: string;
+    batch_id: string;
+    esp: string;
+    attempt: number;
+    created_at: Date;
+  }>(
+    `select id, request_id, account_id, email, name, data, mailbox_provider, batch_id, esp, attempt, created_at
+     from messages where id = any($1::uuid[]) and status in ('queued', 'scheduled') and due_at <= now()
+     order by id for update skip locked`,
+    [ids],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    requestId: row.request_id,
+    accountId: row.account_id,
+    email: row.email,
+    name: row.name,
+    data: row.data,
+    mailboxProvider: row.mailbox_provider,
+    batchId: row.batch_id,
+    esp: row.esp,
+    attempt: row.attempt,
+    createdAt: row.created_at,
+  }));
+};
+
+/** Claims locked messages under the token: the next attempt, through the named ESP. */
+export const claimDue = async (
+  db: Database,
+  claims: readonly { readonly id: string; readonly esp: string; readonly leaseMs: number }[],
+  leaseToken: string,
+): Promise<void> => {
+  if (claims.length === 0) return;
+  await db.query(
+    `update messages m set status = 'sending', attempt = m.attempt + 1, esp = c.esp, lease_token = $3::uuid,
+            lease_until = now() + c.lease_ms * interval '1 ms', claimed_at = now(), due_at = null, updated_at = now()
+     from unnest($1::uuid[], $2::text[], $4::int[]) as c(id, esp, lease_ms) where m.id = c.id`,
+    [
+      claims.map((claim) => claim.id),
+      claims.map((claim) => claim.esp),
+      leaseToken,
+      claims.map((claim) => claim.leaseMs),
+    ],
+  );
+};

@@ -1,0 +1,38 @@
+import type { Database } from './connect.ts';
+
+export type KeyState = 'new' | 'done' | 'in-flight' | 'other-body';
+
+/**
+ * Takes an idempotency key for one request. `new`: the caller may go on, and holds the key for 30 s; `done`: the same
+ * request was accepted before; `in-flight`: somebody else is at it; `other-body`: the key was used for another request.
+ */
+export const takeKey = async (
+  db: Database,
+  key: { readonly accountId: string; readonly keyHash: Buffer; readonly bodyHash: Buffer; readonly requestId: string },
+): Promise<KeyState> => {
+  const { rows } = await db.query<{ state: KeyState }>(
+    `with taken as (
+       insert into idempotency_keys as k (account_id, key_hash, body_hash, request_id, locked_until)
+       values ($1, $2, $3, $4, now() + interval '30 s')
+       on conflict (account_id, key_hash) do update set locked_until = excluded.locked_until, body_hash = excluded.body_hash
+         where not k.is_done and k.locked_until < now()
+       returning 'new' as state
+     )
+     select state from taken
+     union all
+     select case when k.body_hash <> $3 then 'other-body' when k.is_done then 'done' else 'in-flight' end
+     from idempotency_keys k where k.account_id = $1 and k.key_hash = $2 and not exists (select from taken)
+     limit 1`,
+    [key.accountId, key.keyHash, key.bodyHash, key.requestId],
+  );
+  // No row at all: somebody inserted it between our two looks, and is at it.
+  return rows[0]?.state ?? 'in-flight';
+};
+
+/** Says how the request that holds a key ended: `done` for good, or free for the next try. */
+export const settleKey = async (db: Database, accountId: string, keyHash: Buffer, isDone: boolean): Promise<void> => {
+  await db.query(
+    `update idempotency_keys set is_done = $3, locked_until = now() where account_id = $1 and key_hash = $2`,
+    [accountId, keyHash, isDone],
+  );
+};

@@ -1,0 +1,119 @@
+import type { Database } from './connect.ts';
+import type { MessageState } from '../domain/message-state.ts';
+
+export interface EventRow {
+  readonly esp: string;
+  readonly day: string;
+  readonly hash: string;
+  readonly messageId: string | undefined;
+  readonly type: string;
+  readonly at: Date;
+  readonly domain: string;
+  readonly bounceClass: string | undefined;
+  readonly machine: boolean;
+  readonly reason: string | undefined;
+  readonly raw: unknown;
+}
+
+/** What names an event among all: its ESP, its day and the hash of its id. */
+export const eventKey = (event: { readonly esp: string; readonly day: string; readonly hash: string }): string =>
+  `${event.esp}\n${event.day}\n${event.hash}`;
+
+/** Stores the events that are not stored yet, in one statement. Answers the keys (`eventKey`) of those that are new. */
+export const insertEvents = async (db: Database, events: readonly EventRow[]): Promise<ReadonlySet<string>> => {
+  if (events.length === 0) return new Set();
+  const { rows } = await db.query<{ esp: string; day: string; hash: string }>(
+    `insert into events (esp, event_day, event_hash, message_id, type, at, domain, bounce_class, machine, reason, raw)
+     select * from unnest($1::text[], $2::date[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
+                          $8::text[], $9::bool[], $10::text[], $11::jsonb[])
+     on conflict (esp, event_day, event_hash) do nothing
+     returning esp, event_day::text as day, event_hash as hash`,
+    [
+      events.map((event) => event.esp),
+      events.map((event) => event.day),
+      events.map((event) => event.hash),
+      events.map((event) => event.messageId ?? null),
+      events.map((event) => event.type),
+      events.map((event) => event.at),
+      events.map((event) => event.domain),
+      events.map((event) => event.bounceClass ?? null),
+      events.map((event) => event.machine),
+      events.map((event) => event.reason ?? null),
+      events.map((event) => (event.raw === undefined ? null : JSON.stringify(event.raw))),
+    ],
+  );
+  return new Set(rows.map(eventKey));
+};
+
+export interface LockedMessage {
+  readonly id: string;
+  readonly status: MessageState;
+  readonly opens: number;
+  readonly clicks: number;
+  readonly esp: string;
+  readonly accountId: string;
+  readonly mailboxProvider: string;
+  readonly batchId: string;
+  /** When the latest attempt began: the time of sending that statistics go by. */
+  readonly claimedAt: Date;
+}
+
+/** Locks messages in the order of their ids and reads what events may change. Ids that nobody knows are left out. */
+export const lockMessages = async (db: Database, ids: readonly string[]): Promise<LockedMessage[]> => {
+  if (ids.length === 0) return [];
+  const { rows } = await db.query<{
+    id: string;
+    status: MessageState;
+    opens: number;
+    clicks: number;
+    esp: string;
+    account_id: string;
+    mailbox_provider: string;
+    batch_id: string;
+    claimed_at: Date;
+  }>(
+    `select id, status, opens, clicks, esp, account_id, mailbox_provider, batch_id, coalesce(claimed_at, created_at) as claimed_at
+     from messages where id = any($1::uuid[]) order by id for no key update`,
+    [ids],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    status: row.status,
+    opens: row.opens,
+    clicks: row.clicks,
+    esp: row.esp,
+    accountId: row.account_id,
+    mailboxProvider: row.mailbox_provider,
+    batchId: row.batch_id,
+    claimedAt: row.claimed_at,
+  }));
+};
+
+/** Writes what events made of locked messages. A message that was waiting to be sent again no longer is. */
+export const updateMessageStates = async (
+  db: Database,
+  changes: readonly {
+    readonly id: string;
+    readonly status: MessageState;
+    readonly opens: number;
+    readonly clicks: number;
+    readonly unsubscribedAt: Date | undefined;
+    readonly reason: string | undefined;
+  }[],
+): Promise<void> => {
+  if (changes.length === 0) return;
+  await db.query(
+    `update messages m set status = c.status, opens = c.opens, clicks = c.clicks, due_at = null,
+            unsubscribed_at = coalesce(m.unsubscribed_at, c.unsubscribed_at), reason = coalesce(c.reason, m.reason), updated_at = now()
+     from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::timestamptz[], $6::text[]) as c(id, status, opens, clicks, unsubscribed_at, reason)
+     where m.id = c.id`,
+    [
+      changes.map((change) => change.id),
+      changes.map((change) => change.status),
+      changes.map((change) => change.opens),
+      changes.map((change) => change.clicks),
+      changes.map((change) => change.unsubscribedAt ?? null),
+      changes.map((change) => change.reason ?? null),
+    ],
+  );
+};

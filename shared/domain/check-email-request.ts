@@ -1,0 +1,63 @@
+import type { EmailRecord, EmailRequest } from '../contracts/email.ts';
+import { parseAddress } from './email-address.ts';
+
+export interface Fault {
+  /** JSON pointer (RFC 6901) into the request. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+// Headers that would change who gets the mail, what it claims to be, or our own bookkeeping. Everything else must be an
+// extension header or one of the few that mail programs act on.
+const allowedHeaders = new Set([
+  'in-reply-to',
+  'references',
+  'importance',
+  'priority',
+  'auto-submitted',
+  'precedence',
+  'feedback-id',
+]);
+const reservedPrefixes = ['x-smtpapi', 'x-mailfleet', 'x-sg-', 'x-pm-', 'x-msys', 'x-ses-', 'x-mc-'];
+
+const isAllowedHeader = (name: string): boolean => {
+  const lower = name.toLowerCase();
+  if (allowedHeaders.has(lower)) return true;
+  return lower.startsWith('x-') && !reservedPrefixes.some((prefix) => lower.startsWith(prefix));
+};
+
+const maxFaults = 50;
+
+/**
+ * The rules of a request that its shape cannot tell: usable addresses, something to say, headers that may be set, and
+ * what this version cannot do yet. Answers every fault (at most 50), none when the request can be sent.
+ */
+export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] => {
+  const faults: Fault[] = [];
+  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
+  const checkAddress = (pointer: string, text: string | undefined): void => {
+    if (text !== undefined && parseAddress(text) === undefined) fault(pointer, 'is not one valid email address');
+  };
+
+  checkAddress('/from', request.from);
+  checkAddress('/replyTo', request.replyTo);
+  if (request.text === undefined && request.html === undefined) fault('/text', 'is required when there is no html');
+  request.recipients.forEach((recipient, index) => {
+    if (faults.length >= maxFaults) return;
+    checkAddress(`/recipients/${index}/email`, recipient.email);
+    recipient.cc?.forEach((address, at) => {
+      checkAddress(`/recipients/${index}/cc/${at}`, address);
+    });
+    recipient.bcc?.forEach((address, at) => {
+      checkAddress(`/recipients/${index}/bcc/${at}`, address);
+    });
+  });
+  for (const name of Object.keys(request.headers ?? {})) {
+    if (!isAllowedHeader(name)) fault(`/headers/${name}`, 'may not be set by a request');
+  }
+  if (request.batch?.size !== undefined || request.batch?.intervalSeconds !== undefined) {
+    fault('/batch', 'paced batches are not available yet: leave out size and intervalSeconds');
+  }
+  if (request.unsubscribe !== undefined) fault('/unsubscribe', 'unsubscribe lists are not available yet');
+  return faults.slice(0, maxFaults);
+};

@@ -1,0 +1,16 @@
+import { domainToASCII } from 'node:url';
+
+const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
+/**
+ * A domain name in its one form: lower case, punycode, without a trailing dot. Undefined for what is no domain name:
+ * above 253 octets or with a label that DNS does not allow (RFC 1035 §2.3.4, underscores let pass).
+ */
+export const normaliseDomain = (text: string): string | undefined => {
+  const trimmed = text.endsWith('.') ? text.slice(0, -1) : text;
+  if (trimmed.length === 0 || trimmed.length > 253 * 4) return undefined;
+  // Plain names are nearly all there are, and the URL parser costs a microsecond each.
+  const ascii = /^[a-z0-9.-]+$/.test(trimmed) ? trimmed : domainToASCII(trimmed.toLowerCase());
+  if (ascii.length === 0 || ascii.length > 253) return undefined;
+  return ascii.split('.').every((part) => label.test(part)) ? ascii : undefined;
+};

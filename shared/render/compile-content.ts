@@ -1,0 +1,107 @@
+import { Liquid, TokenKind, type Template } from 'liquidjs';
+import { InvalidMessageError } from '../errors.ts';
+
+/** The three texts of a mail, as templates. */
+export interface TextTemplates {
+  readonly subject: string;
+  readonly text?: string | undefined;
+  readonly html?: string | undefined;
+}
+
+export interface CompiledTexts {
+  /** The texts with an opaque token wherever recipients may differ. */
+  readonly texts: TextTemplates;
+  /** The ready string of every token for one recipient's variables. Throws `InvalidMessageError` `bad-template`. */
+  valuesFor(variables: Readonly<Record<string, string>>): Record<string, string>;
+}
+
+// Limits keep a hostile template from costing more than a long mail would (loops, huge strings). `templates: {}` keeps
+// include and render away from the file system; own properties only, so that no value is reached by inheritance.
+const limits = { parseLimit: 10_000_000, renderLimit: 1_000, memoryLimit: 50_000_000 };
+const engineFor = (outputEscape: 'escape' | undefined): Liquid =>
+  new Liquid({
+    templates: {},
+    ownPropertyOnly: true,
+    strictFilters: true,
+    strictVariables: false,
+    ...limits,
+    ...(outputEscape === undefined ? {} : { outputEscape }),
+  });
+const plain = engineFor(undefined);
+const escaping = engineFor('escape');
+
+const asOneLine = (text: string): string => text.replace(/[\r\n]+/g, ' ');
+
+interface Piece {
+  readonly token: string;
+  evaluate(variables: Readonly<Record<string, string>>): string;
+}
+
+const badTemplate = (field: string, error: unknown): InvalidMessageError =>
+  new InvalidMessageError(
+    'bad-template',
+    `The ${field} is not a valid template: ${error instanceof Error ? error.message : ''}`,
+    error,
+  );
+
+// A token must not stand in the texts already; what a sender writes by chance never looks like the longer forms.
+const tokenMaker = (templates: TextTemplates): (() => string) => {
+  const all = `${templates.subject}${templates.text ?? ''}${templates.html ?? ''}`;
+  let mark = '%';
+  while (all.includes(`[${mark}`)) mark += '%';
+  let next = 0;
+  return () => `[${mark}${next++}${mark}]`;
+};
+
+const compileText = (
+  field: string,
+  template: string,
+  engine: Liquid,
+  newToken: () => string,
+  finish: (text: string) => string,
+) => {
+  let parsed: Template[];
+  try {
+    parsed = engine.parse(template);
+  } catch (error) {
+    throw badTemplate(field, error);
+  }
+  const pieces: Piece[] = [];
+  const piece = (parts: Template[]): string => {
+    const token = newToken();
+    const evaluate = (variables: Readonly<Record<string, string>>): string => {
+      try {
+        return finish(String(engine.renderSync(parts, variables)));
+      } catch (error) {
+        throw badTemplate(field, error);
+      }
+    };
+    pieces.push({ token, evaluate });
+    return token;
+  };
+  // With nothing but outputs between fixed text, each output is a token and one call serves many recipients. A tag
+  // (condition, loop, assignment) can change anything, so then the whole text is one token.
+  if (parsed.some((part) => part.token.kind === TokenKind.Tag)) return { text: piece(parsed), pieces };
+  const text = parsed
+    .map((part) => (part.token.kind === TokenKind.Output ? piece([part]) : String(engine.renderSync([part], {}))))
+    .join('');
+  return { text, pieces };
+};
+
+/**
+ * Compiles the texts of a mail (Liquid). Values are HTML-escaped in `html` alone; line breaks in a subject's values
+ * become spaces, so that no value can add a header. Unknown variables are empty. Throws `InvalidMessageError`
+ * `bad-template` for a template that cannot be parsed.
+ */
+export const compileContent = (templates: TextTemplates): CompiledTexts => {
+  const newToken = tokenMaker(templates);
+  const keep = (text: string): string => text;
+  const subject = compileText('subject', templates.subject, plain, newToken, asOneLine);
+  const text = templates.text === undefined ? undefined : compileText('text', templates.text, plain, newToken, keep);
+  const html = templates.html === undefined ? undefined : compileText('html', templates.html, escaping, newToken, keep);
+  const pieces = [...subject.pieces, ...(text?.pieces ?? []), ...(html?.pieces ?? [])];
+  return {
+    texts: { subject: subject.text, text: text?.text, html: html?.text },
+    valuesFor: (variables) => Object.fromEntries(pieces.map((part) => [part.token, part.evaluate(variables)])),
+  };
+};

@@ -1,0 +1,61 @@
+import { createRequire } from 'node:module';
+import kafkajs, { type Kafka, type LogEntry } from 'kafkajs';
+import { registerCodecs } from './compression.ts';
+import type { Logger } from './log.ts';
+
+const require = createRequire(import.meta.url);
+
+interface RequestQueue {
+  pending: readonly unknown[];
+  throttledUntil: number;
+}
+
+// kafkajs arms a timer of about 1 ms again and again on every idle connection (849 wake-ups a second measured, its
+// issue 1704). The timer has work only while requests wait or the broker throttles us; otherwise it is not armed.
+const calmIdleConnections = (): void => {
+  const queue = require('kafkajs/src/network/requestQueue') as {
+    prototype: RequestQueue & { scheduleCheckPendingRequests(this: RequestQueue): void };
+  };
+  const schedule = queue.prototype.scheduleCheckPendingRequests;
+  queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
+  };
+};
+
+let isPrepared = false;
+const prepareLibrary = (): void => {
+  if (isPrepared) return;
+  isPrepared = true;
+  registerCodecs();
+  calmIdleConnections();
+};
+
+// What kafkajs calls ERROR is mostly a broker that is coming up or moving: handled, so a warning at most.
+const logThrough = (log: Logger) => () => (entry: LogEntry) => {
+  const { message, ...rest } = entry.log;
+  const fields = {
+    library: 'kafkajs',
+    note: message,
+    ...('error' in rest && typeof rest['error'] === 'string' ? { problem: rest['error'] } : {}),
+    ...('broker' in rest && typeof rest['broker'] === 'string' ? { broker: rest['broker'] } : {}),
+  };
+  if (entry.level <= kafkajs.logLevel.WARN) log.debug(fields, 'Kafka client reports');
+};
+
+/**
+ * A client of its own. One for each producer and consumer: kafkajs shares its cache of committed offsets between all
+ * consumers of one client, and wipes it whenever one of them joins.
+ */
+export const kafkaClient = (brokers: readonly string[], clientId: string, log: Logger): Kafka => {
+  prepareLibrary();
+  return new kafkajs.Kafka({
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout: 5_000,
+    requestTimeout: 15_000,
+    enforceRequestTimeout: true,
+    retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 },
+    logLevel: kafkajs.logLevel.WARN,
+    logCreator: logThrough(log),
+  });
+};

@@ -1,0 +1,197 @@
+import kafkajs, { type Producer } from 'kafkajs';
+import { InfrastructureError } from '../errors.ts';
+import { kafkaClient } from './kafka.ts';
+import type { Logger } from './log.ts';
+
+/** A record on its way out. The key is required: without one, kafkajs picks another partition at every retry. */
+export interface OutgoingRecord {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Publisher {
+  /**
+   * Resolves once all replicas have every one of the records. Rejects with `InfrastructureError` `kafka-full` when too
+   * much waits already, or `kafka-away` when Kafka has not taken them within the deadline: they may still arrive then.
+   */
+  publish(records: readonly OutgoingRecord[]): Promise<void>;
+  /** Connects ahead of the first record, so that readiness says something. Throws when Kafka cannot be reached. */
+  connect(): Promise<void>;
+  /** Waits for what is under way, then disconnects. */
+  close(): Promise<void>;
+}
+
+export interface PublisherOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly log: Logger;
+  /** How long a caller waits for Kafka, in ms. */
+  readonly deadlineMs: number;
+  /** Records and bytes that may wait; above, callers are refused at once. */
+  readonly maxWaiting?: { readonly records: number; readonly bytes: number };
+  /** Told whether the last send succeeded. */
+  readonly onState?: (isConnected: boolean) => void;
+}
+
+interface Waiting {
+  readonly records: readonly OutgoingRecord[];
+  readonly bytes: number;
+  readonly expiresAt: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+const maxBatchBytes = 4_000_000;
+const bytesOf = (records: readonly OutgoingRecord[]): number =>
+  records.reduce((sum, { key, value }) => sum + key.length + value.length + 100, 0);
+
+const groupByTopic = (batch: readonly Waiting[]) => {
+  const topics = new Map<string, { key: string; value: string | Buffer; headers: Record<string, string> }[]>();
+  for (const { records } of batch) {
+    for (const { topic, key, value, headers } of records) {
+      const messages = topics.get(topic) ?? [];
+      messages.push({ key, value, headers: { ...headers } });
+      topics.set(topic, messages);
+    }
+  }
+  return [...topics].map(([topic, messages]) => ({ topic, messages }));
+};
+
+/**
+ * One in-flight produce that carries everything that waited.
+ *
+ * kafkajs's idempotent producer rolls its sequence back when an answer is lost, and the next send reuses it: the broker
+ * then takes new records for duplicates and acknowledges what it never stored. Hence one send at a time, and after any
+ * error the producer is thrown away: a new one has a new producer id, and what was sent is sent again. Receivers drop
+ * repeats by their ids.
+ */
+export const createPublisher = (options: PublisherOptions): Publisher => {
+  const limit = options.maxWaiting ?? { records: 100_000, bytes: 64_000_000 };
+  let waiting: Waiting[] = [];
+  let waitingRecords = 0;
+  let waitingBytes = 0;
+  let producer: Producer | undefined;
+  let running: Promise<void> | undefined;
+  let failuresInARow = 0;
+
+  const connectedProducer = async (): Promise<Producer> => {
+    if (producer !== undefined) return producer;
+    const next = kafkaClient(options.brokers, options.clientId, options.log).producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      retry: { retries: 1, initialRetryTime: 100 },
+    });
+    await next.connect();
+    producer = next;
+    return next;
+  };
+
+  const dropProducer = (): void => {
+    const old = producer;
+    producer = undefined;
+    // Its outcome cannot matter any more: whatever it holds is sent again by its successor.
+    old?.disconnect().catch(() => undefined);
+  };
+
+  const takeBatch = (): Waiting[] => {
+    let bytes = 0;
+    let size = 0;
+    while (size < waiting.length && (size === 0 || bytes + (waiting[size]?.bytes ?? 0) <= maxBatchBytes)) {
+      bytes += waiting[size]?.bytes ?? 0;
+      size += 1;
+    }
+    const batch = waiting.slice(0, size);
+    waiting = waiting.slice(size);
+    for (const entry of batch) {
+      waitingRecords -= entry.records.length;
+      waitingBytes -= entry.bytes;
+    }
+    return batch;
+  };
+
+  const sendUntilDone = async (batch: readonly Waiting[]): Promise<void> => {
+    let left = batch;
+    while (left.length > 0) {
+      try {
+        const current = await connectedProducer();
+        await current.sendBatch({ acks: -1, timeout: 5_000, topicMessages: groupByTopic(left) });
+        failuresInARow = 0;
+        options.onState?.(true);
+        for (const entry of left) entry.resolve();
+        return;
+      } catch (error) {
+        dropProducer();
+        failuresInARow += 1;
+        options.onState?.(false);
+        options.log.warn(
+          { err: error, failuresInARow },
+          'Kafka did not take a batch; sending it again with a new producer',
+        );
+        await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** failuresInARow, 2_000)));
+        left = left.filter((entry) => entry.expiresAt > Date.now());
+      }
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      waiting = waiting.filter((entry) => {
+        if (entry.expiresAt > Date.now()) return true;
+        waitingRecords -= entry.records.length;
+        waitingBytes -= entry.bytes;
+        return false;
+      });
+      const batch = takeBatch();
+      if (batch.length > 0) await sendUntilDone(batch);
+    }
+  };
+
+  const start = (): void => {
+    running ??= run().finally(() => {
+      running = undefined;
+      if (waiting.length > 0) start();
+    });
+  };
+
+  return {
+    publish: (records) => {
+      if (records.length === 0) return Promise.resolve();
+      const bytes = bytesOf(records);
+      if (waitingRecords + records.length > limit.records || waitingBytes + bytes > limit.bytes) {
+        return Promise.reject(new InfrastructureError('kafka-full', 'Too many records wait for Kafka already.'));
+      }
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          reject(new InfrastructureError('kafka-away', 'Kafka has not taken the records in time.'));
+        }, options.deadlineMs);
+        const settled = (settle: () => void) => () => {
+          clearTimeout(timer);
+          settle();
+        };
+        waiting.push({
+          records,
+          bytes,
+          expiresAt: Date.now() + options.deadlineMs,
+          resolve: settled(resolve),
+          reject,
+        });
+        waitingRecords += records.length;
+        waitingBytes += bytes;
+        start();
+      });
+    },
+    connect: async () => {
+      await connectedProducer();
+      options.onState?.(true);
+    },
+    close: async () => {
+      while (running !== undefined) await running;
+      await producer?.disconnect();
+      producer = undefined;
+    },
+  };
+};

@@ -1,0 +1,239 @@
+import { type Consumer, type EachBatchPayload, type IHeaders } from 'kafkajs';
+import type { Topic } from '../contracts/topics.ts';
+import { FenceError, FleetError } from '../errors.ts';
+import { backoffMs } from './backoff.ts';
+import { createBreaker, type Breaker } from './breaker.ts';
+import type { BatchContext, ConsumerDefinition } from './define-consumer.ts';
+import { kafkaClient } from './kafka.ts';
+import { processBatch, type RawRecord } from './process-batch.ts';
+import type { ProcessScope } from './process.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface ConsumerSettings {
+  readonly KAFKA_BROKERS: readonly string[];
+  readonly KAFKA_OFFSET_RESET: 'earliest' | 'latest';
+  /** Partitions handled side by side. */
+  readonly workers: number;
+  /** The consumer group, where it is not the definition's name. */
+  readonly groupId?: string;
+}
+
+const heartbeatMs = 3_000;
+const commitEveryMs = 1_000;
+const stuckAfterMs = 60_000;
+
+const plainHeaders = (headers: IHeaders | undefined): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers ?? {}).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.map(String).join(',') : value.toString()]],
+    ),
+  );
+
+// Values are slices of the whole fetch buffer; one that is kept would keep all of it. Handlers keep none past a batch.
+const rawRecords = (payload: EachBatchPayload): RawRecord[] =>
+  payload.batch.messages.map((message) => ({
+    value: message.value,
+    key: message.key?.toString(),
+    headers: plainHeaders(message.headers),
+    offset: BigInt(message.offset),
+    timestampMs: Number(message.timestamp),
+  }));
+
+/**
+ * The one loop over kafkajs. Per chunk of a batch: handle, publish, resolve; commits are explicit and never past what is
+ * finished. Kafka or Postgres away: the partition pauses, backs off and gets the same records again. Resolves once the
+ * group is joined for the first time; the consumer then runs until the scope closes it.
+ */
+export const runConsumer = async <T>(
+  definition: ConsumerDefinition<T>,
+  settings: ConsumerSettings,
+  scope: ProcessScope,
+  publisher: Publisher,
+): Promise<void> => {
+  const { log, health, metrics, signal } = scope;
+  const groupId = settings.groupId ?? definition.name;
+  const kafka = kafkaClient(settings.KAFKA_BROKERS, `mailfleet-${definition.name}`, log);
+  const topicsByName = new Map<string, Topic<T>>(definition.topics.map((topic) => [topic.name, topic]));
+  const breakers = new Map<string, Breaker>();
+  const failures = new Map<string, number>();
+  const underWay = new Map<string, number>();
+
+  const count = metrics.counter('consumer_records_total', 'Records finished, by outcome.', [
+    'group',
+    'topic',
+    'outcome',
+  ]);
+  const duration = metrics.histogram('consumer_batch_seconds', 'Time of one chunk of records.', ['group', 'topic']);
+  const lag = metrics.gauge('consumer_lag', 'Records behind the end of the partition.', [
+    'group',
+    'topic',
+    'partition',
+  ]);
+
+  const admin = kafka.admin();
+  await admin.connect();
+  const { clusterId: cluster } = await admin.describeCluster();
+  await admin.disconnect();
+
+  const consumer: Consumer = kafka.consumer({
+    groupId,
+    // Heartbeats come from a timer of ours, not from between records, so a short session only means that a killed
+    // process is missed after 15 s instead of 45.
+    sessionTimeout: 15_000,
+    rebalanceTimeout: 60_000,
+    heartbeatInterval: heartbeatMs,
+    maxWaitTimeInMs: 500,
+    maxBytes: 8_000_000,
+    maxBytesPerPartition: definition.fetchBytes ?? 524_288,
+    allowAutoTopicCreation: false,
+    retry: { retries: 8, initialRetryTime: 300, maxRetryTime: 10_000, restartOnFailure: () => Promise.resolve(true) },
+  });
+
+  const handleChunk = async (
+    payload: EachBatchPayload,
+    topic: Topic<T>,
+    chunk: readonly RawRecord[],
+  ): Promise<void> => {
+    const { batch } = payload;
+    const place = `${batch.topic}:${batch.partition}`;
+    const breaker = breakers.get(place) ?? createBreaker();
+    breakers.set(place, breaker);
+    const lost = new AbortController();
+    let heartbeatFault: unknown;
+    const beat = (): void => {
+      payload.heartbeat().catch((error: unknown) => {
+        heartbeatFault = error;
+        lost.abort();
+      });
+    };
+    const timer = setInterval(beat, heartbeatMs);
+    const startedAt = Date.now();
+    underWay.set(place, startedAt);
+    const context: BatchContext = {
+      topic: batch.topic,
+      partition: batch.partition,
+      cluster,
+      highWatermark: BigInt(batch.highWatermark),
+      signal: AbortSignal.any([signal, lost.signal]),
+    };
+    try {
+      const result = await processBatch(definition, topic, chunk, context, {
+        publish: (records) => publisher.publish(records),
+        breaker,
+        now: () => new Date(),
+        onUnexpected: (error, offset) => {
+          log.error(
+            { err: error, topic: batch.topic, partition: batch.partition, offset: String(offset) },
+            'a record failed unexpectedly',
+          );
+        },
+      });
+      for (const [outcome, number] of Object.entries(result)) {
+        if (number > 0) count({ group: groupId, topic: batch.topic, outcome }, number);
+      }
+      duration((Date.now() - startedAt) / 1_000, { group: groupId, topic: batch.topic });
+    } finally {
+      clearInterval(timer);
+      underWay.delete(place);
+    }
+    // Thrown untouched: only kafkajs knows how to join again.
+    if (heartbeatFault !== undefined) throw heartbeatFault;
+  };
+
+  const onInfrastructureFault = (payload: EachBatchPayload, error: FleetError): void => {
+    const place = `${payload.batch.topic}:${payload.batch.partition}`;
+    const failed = (failures.get(place) ?? 0) + 1;
+    failures.set(place, failed);
+    const waitMs = backoffMs(failed, 250, 10_000, Math.random());
+    log.warn({ err: error, place, failed, waitMs }, 'the partition waits and gets the same records again');
+    if (error.code === 'breaker-open' || error instanceof FenceError) health.ready('records', false);
+    const resume = payload.pause();
+    setTimeout(() => {
+      if (error.code === 'breaker-open') breakers.get(place)?.close();
+      resume();
+    }, waitMs).unref();
+  };
+
+  const eachBatch = async (payload: EachBatchPayload): Promise<void> => {
+    const { batch } = payload;
+    const topic = topicsByName.get(batch.topic);
+    if (topic === undefined) return;
+    const records = rawRecords(payload);
+    let committedAt = Date.now();
+    let finished: bigint | undefined;
+    const commit = async (): Promise<void> => {
+      if (finished === undefined) return;
+      const offset = String(finished + 1n);
+      await payload.commitOffsetsIfNecessary({
+        topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }],
+      });
+      committedAt = Date.now();
+    };
+    for (let start = 0; start < records.length; start += definition.maxRecords) {
+      if (!payload.isRunning() || payload.isStale() || signal.aborted) break;
+      const chunk = records.slice(start, start + definition.maxRecords);
+      try {
+        await handleChunk(payload, topic, chunk);
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        await commit();
+        onInfrastructureFault(payload, error);
+        return;
+      }
+      const last = chunk.at(-1);
+      if (last !== undefined) {
+        finished = last.offset;
+        payload.resolveOffset(String(finished));
+      }
+      if (failures.delete(`${batch.topic}:${batch.partition}`)) health.ready('records', true);
+      await payload.heartbeat();
+      if (Date.now() - committedAt > commitEveryMs) await commit();
+    }
+    await commit();
+    // A batch of control records only has no messages; without this its offsets would be fetched for ever.
+    if (records.length === 0) payload.resolveOffset(batch.lastOffset());
+    const behind = BigInt(batch.highWatermark) - 1n - (finished ?? BigInt(batch.lastOffset()));
+    lag(Number(behind), { group: groupId, topic: batch.topic, partition: String(batch.partition) });
+  };
+
+  const stuck = (): string | undefined => {
+    for (const [place, since] of underWay) {
+      if (Date.now() - since > stuckAfterMs) return `${place} has been in the same records for over 60 s`;
+    }
+    return undefined;
+  };
+  health.watch(stuck);
+  const watchdog = setInterval(() => {
+    const what = stuck();
+    if (what !== undefined) scope.fail(new Error(what));
+  }, 5_000);
+  watchdog.unref();
+
+  health.ready(groupId, false);
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    health.ready(groupId, true);
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    health.ready(groupId, false);
+    // Without a restart of its own, kafkajs would live on and consume nothing.
+    if (!payload.restart) scope.fail(payload.error);
+    else log.warn({ err: payload.error }, 'the consumer lost Kafka and joins again');
+  });
+
+  await consumer.connect();
+  scope.onClose(`consumer ${groupId}`, async () => {
+    clearInterval(watchdog);
+    await consumer.stop();
+    await consumer.disconnect();
+  });
+  await consumer.subscribe({
+    topics: definition.topics.map((topic) => topic.name),
+    fromBeginning: settings.KAFKA_OFFSET_RESET === 'earliest',
+  });
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: settings.workers,
+    eachBatch,
+  });
+};
