@@ -14,8 +14,14 @@ export interface WebhookQueue {
   close(): void;
 }
 
+/** Shared by the copies of an event: the log tells it once. */
+interface Telling {
+  readonly event: WireEvent;
+  isLogged: boolean;
+}
+
 interface Post {
-  readonly events: readonly WireEvent[];
+  readonly tellings: readonly Telling[];
   readonly round: number;
   readonly firstTriedAt: number;
   readonly tries: number;
@@ -39,14 +45,14 @@ export const createWebhookQueue = (options: {
   const { esp, random, emitted } = options;
   const poster = createWebhookPoster(`${options.url.replace(/\/+$/, '')}/${esp.kind}`, connections);
   const timers = new Set<NodeJS.Timeout>();
-  const told = new WeakSet<WireEvent>();
-  let waiting = new Map<number, WireEvent[]>();
+  let waiting = new Map<number, Telling[]>();
   let ready: Post[] = [];
   let nextReady = 0;
   let underway = 0;
   let pending = 0;
   let pausedUntil = 0;
   let isTicking = false;
+  let isPumpArmed = false;
   let isClosed = false;
   // Raised by `clear`: what was under way then must not come back.
   let round = 0;
@@ -76,13 +82,10 @@ export const createWebhookQueue = (options: {
     const verdict = esp.webhook.judge(status);
     const isTooOld = Date.now() - post.firstTriedAt > giveUpAfterMs;
     if (verdict !== 'again' || isTooOld) {
-      pending -= post.events.length;
+      pending -= post.tellings.length;
       return;
     }
-    if (status === 0 || status >= 500) {
-      pausedUntil = Date.now() + pauseMs;
-      later(pauseMs, pump);
-    }
+    if (status === 0 || status >= 500) pausedUntil = Date.now() + pauseMs;
     later(retryDelaysMs[Math.min(post.tries, retryDelaysMs.length - 1)] ?? pauseMs, () => {
       if (post.round !== round) return;
       ready.push({ ...post, tries: post.tries + 1 });
@@ -92,20 +95,33 @@ export const createWebhookQueue = (options: {
 
   const send = async (post: Post): Promise<void> => {
     const now = new Date();
-    for (const event of post.events) {
-      if (told.has(event)) continue;
-      told.add(event);
-      const { kind: type, bounceClass, message, eventId } = event;
+    for (const telling of post.tellings) {
+      if (telling.isLogged) continue;
+      telling.isLogged = true;
+      const { kind: type, bounceClass, message, eventId } = telling.event;
       const { email, messageId, attemptId } = message;
       const line = { at: now.toISOString(), esp: esp.kind, type, bounceClass, email, messageId, attemptId, eventId };
       emitted.add(JSON.stringify(line) + '\n');
     }
-    const { headers, body } = esp.webhook.encode(post.events, now);
+    const { headers, body } = esp.webhook.encode(
+      post.tellings.map(({ event }) => event),
+      now,
+    );
     settle(post, await poster.post(headers, body));
   };
 
   const pump = (): void => {
-    while (!isClosed && underway < connections && Date.now() >= pausedUntil) {
+    const pausedMs = pausedUntil - Date.now();
+    if (pausedMs > 0) {
+      if (isPumpArmed) return;
+      isPumpArmed = true;
+      later(pausedMs, () => {
+        isPumpArmed = false;
+        pump();
+      });
+      return;
+    }
+    while (!isClosed && underway < connections) {
       const post = takeReady();
       if (post === undefined) return;
       underway += 1;
@@ -118,17 +134,17 @@ export const createWebhookQueue = (options: {
 
   const tick = (): void => {
     const nowBucket = Math.floor(Date.now() / bucketMs);
-    const due: WireEvent[] = [];
-    for (const [bucket, events] of waiting) {
+    const due: Telling[] = [];
+    for (const [bucket, tellings] of waiting) {
       if (bucket > nowBucket) continue;
-      for (const event of events) due.push(event);
+      for (const telling of tellings) due.push(telling);
       waiting.delete(bucket);
     }
     const inOrder = options.settings().shuffle ? shuffled(due, random) : due;
     const size = esp.webhook.eventsPerPost;
     const firstTriedAt = Date.now();
     for (let start = 0; start < inOrder.length; start += size) {
-      ready.push({ events: inOrder.slice(start, start + size), round, firstTriedAt, tries: 0 });
+      ready.push({ tellings: inOrder.slice(start, start + size), round, firstTriedAt, tries: 0 });
     }
     pump();
     isTicking = waiting.size > 0;
@@ -137,14 +153,15 @@ export const createWebhookQueue = (options: {
 
   return {
     add: (event, settings) => {
+      const telling = { event, isLogged: false };
       for (let copy = 0; copy < settings.webhookCopies; copy += 1) {
         // A repeat comes at its own time, and a shuffled event at any time up to its latest.
         const spread = copy === 0 ? 1 : 1 + random();
         const delayMs = event.delayMs * (settings.shuffle ? 2 * random() : spread);
         const bucket = Math.ceil((Date.now() + delayMs) / bucketMs);
-        const bucketEvents = waiting.get(bucket);
-        if (bucketEvents === undefined) waiting.set(bucket, [event]);
-        else bucketEvents.push(event);
+        const others = waiting.get(bucket);
+        if (others === undefined) waiting.set(bucket, [telling]);
+        else others.push(telling);
         pending += 1;
       }
       if (isTicking || waiting.size === 0) return;
