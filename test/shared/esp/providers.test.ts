@@ -1,0 +1,31 @@
+import { describe, expect, it } from '@jest/globals';
+import { configuredEsps, providers, webhookProvider } from '../../../shared/esp/providers.ts';
+
+const now = () => new Date();
+
+describe('The list of ESPs', () => {
+  it('has an ESP on when its credentials are set', async () => {
+    expect(configuredEsps({})).toEqual([]);
+    const esps = configuredEsps({ SENDGRID_API_KEY: 'SG.x', POSTMARK_SERVER_TOKEN: 't' });
+    expect(esps.map(({ name, kind }) => [name, kind])).toEqual([
+      ['sendgrid', 'sendgrid'],
+      ['postmark', 'postmark'],
+    ]);
+    await Promise.all(esps.map((esp) => esp.close()));
+  });
+
+  it('believes no webhook without a credential', () => {
+    for (const provider of providers) expect(provider.verifier({ POSTMARK_WEBHOOK_USER: 'u' }, now)).toBeUndefined();
+    const postmark = webhookProvider('postmark')?.verifier(
+      { POSTMARK_WEBHOOK_USER: 'u', POSTMARK_WEBHOOK_PASSWORD: 'p' },
+      now,
+    );
+    expect(postmark?.({ rawBody: Buffer.alloc(0), headers: {} })).toBe(false);
+  });
+
+  it('knows webhooks by the name of their ESP', () => {
+    expect(webhookProvider('sendgrid')?.kind).toBe('sendgrid');
+    expect(webhookProvider('nobody')).toBeUndefined();
+    expect(webhookProvider('constructor')).toBeUndefined();
+  });
+});
