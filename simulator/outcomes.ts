@@ -18,7 +18,7 @@ const families: readonly (readonly [name: string, pattern: RegExp])[] = [
 ];
 
 /** The name under which `perMailboxProvider` knows the recipient's mailbox. */
-export const mailboxProviderOf = (email: string): string => {
+const mailboxProviderOf = (email: string): string => {
   const domain = email.slice(email.lastIndexOf('@') + 1).toLowerCase();
   return families.find(([, pattern]) => pattern.test(domain))?.[0] ?? 'other';
 };

@@ -4,7 +4,7 @@ import type { Happening } from './outcomes.ts';
 
 /** One provider's side of the wire: everything that differs between two of them. */
 
-export interface WireRequest {
+interface WireRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -36,7 +36,7 @@ export interface Receipt {
   readonly providerIds: readonly string[];
 }
 
-export interface AcceptedAttachment {
+interface AcceptedAttachment {
   readonly filename: string;
   readonly contentType: string;
   readonly contentId: string | null;

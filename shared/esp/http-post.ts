@@ -15,7 +15,7 @@ export type PostResult =
     }
   | { readonly kind: 'failed'; readonly connected: boolean; readonly code: string; readonly detail: string };
 
-export interface PostRequest {
+interface PostRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;

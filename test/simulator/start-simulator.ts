@@ -10,13 +10,13 @@ export const testCredentials = {
   webhookPassword: 'höok:password',
 } as const;
 
-export interface ReceivedPost {
+interface ReceivedPost {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly rawBody: Buffer;
 }
 
-export interface AcceptedLine {
+interface AcceptedLine {
   readonly [name: string]: unknown;
   readonly email: string;
   readonly html: string | null;
