@@ -9,7 +9,8 @@ const transform = {
 };
 const project = (displayName, testMatch) => ({
   displayName,
-  testMatch: testMatch.map((pattern) => pattern.replace(/^(!?)/, '$1<rootDir>/')),
+  // Jest does not resolve <rootDir> behind a `!`.
+  testMatch: testMatch.map((pattern) => (pattern.startsWith('!') ? `!**/${pattern.slice(1)}` : `<rootDir>/${pattern}`)),
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.mailfleet/'],
