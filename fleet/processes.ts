@@ -13,6 +13,7 @@ export const processes: readonly FleetProcess[] = [
   { name: 'ingress', entry: 'producers/ingress/main', args: [], kind: 'ingress' },
   { name: 'email-send', entry: 'consumers/email-send/main', args: ['email-send'], kind: 'consumer' },
   { name: 'email-send-bulk', entry: 'consumers/email-send/main', args: ['email-send-bulk'], kind: 'consumer' },
+  { name: 'email-send-otp', entry: 'consumers/email-send/main', args: ['email-send-otp'], kind: 'consumer' },
   { name: 'webhook-sendgrid', entry: 'consumers/webhooks/main', args: ['webhook-sendgrid'], kind: 'consumer' },
   { name: 'webhook-postmark', entry: 'consumers/webhooks/main', args: ['webhook-postmark'], kind: 'consumer' },
   { name: 'delivery-events', entry: 'consumers/delivery-events/main', args: [], kind: 'consumer' },

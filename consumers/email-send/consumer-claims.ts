@@ -11,7 +11,7 @@ import { decideBatch, decideStanding, type WeighSettings } from '../../shared/db
 import { insertRequests, loadRequests, storeRequestPlans, type StoredRequest } from '../../shared/db/requests.ts';
 import { latestDecision, takePositions, type Decision } from '../../shared/db/weight-decisions.ts';
 import { apportion, restrictWeights } from '../../shared/domain/apportion.ts';
-import { attemptId, messageIdsOf } from '../../shared/domain/request-ids.ts';
+import { attemptId, messageIdsOf, publicMessageId } from '../../shared/domain/request-ids.ts';
 import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
 import { addressOf, compileMail, type CompiledMail } from './compile-mail.ts';
@@ -53,13 +53,14 @@ const claimedMessage = (
   candidates: readonly string[],
   leaseToken: string,
 ): ClaimedMessage => ({
+  id: message.id,
   leaseToken,
   messageClass,
   attempt: message.attempt,
   createdAtMs: message.createdAtMs,
   candidates,
   delivery: {
-    messageId: message.id,
+    messageId: publicMessageId(message.id),
     attemptId: attemptId(message.id, message.attempt),
     to: addressOf(message.email, message.name),
     cc: (message.data?.cc ?? []).map((address) => addressOf(address)),
@@ -263,7 +264,7 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings): C
         await claimDue(
           db,
           claimed.map((message) => ({
-            id: message.delivery.messageId,
+            id: message.id,
             esp: message.candidates[0] ?? '',
             leaseMs: leaseMsOf(message.messageClass),
           })),

@@ -15,7 +15,7 @@ import { isBadForHealth } from './decide-next-step.ts';
 import type { DeliveryPorts, EndedAttempt } from './deliver-messages.ts';
 
 const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
-  id: message.delivery.messageId,
+  id: message.id,
   attempt: message.attempt,
   leaseToken: message.leaseToken,
   esp,
@@ -59,7 +59,7 @@ export const portsOn = (
       const recorded = new Map((await recordAnswers(db, ended.map(rowOf))).map((row) => [row.id, row]));
       const statistics = statisticsFold();
       for (const { message, esp, step } of ended) {
-        const row = recorded.get(message.delivery.messageId);
+        const row = recorded.get(message.id);
         if (row === undefined) continue;
         // A webhook that came first proves the acceptance that an ambiguous answer could not.
         if (step.kind === 'sent' || (step.kind === 'unknown' && row.wasMoved)) {
@@ -86,7 +86,7 @@ export const portsOn = (
   };
   const record = carryAll<EndedAttempt, boolean>(async (ended) => {
     const held = await writePatiently(ended, Date.now() + settings.patienceMs);
-    return ended.map(({ message }) => held.has(message.delivery.messageId));
+    return ended.map(({ message }) => held.has(message.id));
   }, 4_000);
 
   return {

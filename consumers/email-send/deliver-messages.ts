@@ -6,6 +6,8 @@ import { planCalls } from './plan-calls.ts';
 
 /** A claimed message on its way. */
 export interface ClaimedMessage {
+  /** The message's UUID; `delivery` carries the public id. */
+  readonly id: string;
   readonly delivery: Delivery;
   readonly leaseToken: string;
   readonly messageClass: MessageClass;
@@ -40,7 +42,7 @@ const viaNext = (message: ClaimedMessage): ClaimedMessage => ({
   ...message,
   attempt: message.attempt + 1,
   candidates: message.candidates.slice(1),
-  delivery: { ...message.delivery, attemptId: attemptId(message.delivery.messageId, message.attempt + 1) },
+  delivery: { ...message.delivery, attemptId: attemptId(message.id, message.attempt + 1) },
 });
 
 const groupBy = <T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> => {
@@ -76,7 +78,7 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
         code: 'no-answer',
         detail: 'The adapter answered for fewer messages.',
       };
-      if (isPassing(answer)) mayTakeLater.add(message.delivery.messageId);
+      if (isPassing(answer)) mayTakeLater.add(message.id);
       const step = decideNextStep(
         answer,
         esp,
@@ -85,7 +87,7 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
           attempts: message.attempt,
           ageMs: ports.nowMs() - message.createdAtMs,
           untried: message.candidates.slice(1),
-          mayTakeLater: mayTakeLater.has(message.delivery.messageId),
+          mayTakeLater: mayTakeLater.has(message.id),
         },
         ports.random(),
       );

@@ -93,6 +93,7 @@ export const addStatistics = async (db: Database, rows: readonly StatisticsRow[]
 interface SumRow {
   esp: string;
   sent: string;
+  settled: string;
   delivered: string;
   opened: string;
   clicked: string;
@@ -102,6 +103,7 @@ interface SumRow {
 
 const sums =
   'sum(sent) as sent, sum(delivered) as delivered, sum(opened) as opened, sum(clicked) as clicked, sum(bounced) as bounced, sum(complained) as complained';
+const withOutcome = 'least(sent, delivered + bounced + failed)';
 
 const byEsp = (rows: readonly SumRow[]): EvidenceByEsp =>
   Object.fromEntries(
@@ -109,6 +111,7 @@ const byEsp = (rows: readonly SumRow[]): EvidenceByEsp =>
       row.esp,
       {
         sent: Number(row.sent),
+        settled: Number(row.settled),
         delivered: Number(row.delivered),
         opened: Number(row.opened),
         clicked: Number(row.clicked),
@@ -118,14 +121,18 @@ const byEsp = (rows: readonly SumRow[]): EvidenceByEsp =>
     ]),
   );
 
-/** What an account's mail of the last 30 days came to, per ESP; one mailbox provider alone when it is named. */
+/**
+ * What an account's mail of the last 30 days came to, per ESP; one mailbox provider alone when it is named.
+ * Mail of the last hour is settled once it has an outcome; older mail without one is lost, and counts.
+ */
 export const evidenceOf30Days = async (
   db: Database,
   accountId: string,
   mailboxProvider?: string,
 ): Promise<EvidenceByEsp> => {
   const { rows } = await db.query<SumRow>(
-    `select esp, ${sums} from esp_statistics
+    `select esp, ${sums}, sum(case when minute < now() - interval '1 hour' then sent else ${withOutcome} end) as settled
+     from esp_statistics
      where account_id = $1 and minute > now() - interval '30 days' and ($2::text is null or mailbox_provider = $2) group by esp`,
     [accountId, mailboxProvider ?? null],
   );
@@ -134,8 +141,9 @@ export const evidenceOf30Days = async (
 
 /** An account's running totals per ESP. */
 export const runningTotals = async (db: Database, accountId: string): Promise<EvidenceByEsp> => {
-  const { rows } = await db.query<SumRow>(`select esp, ${sums} from esp_totals where account_id = $1 group by esp`, [
-    accountId,
-  ]);
+  const { rows } = await db.query<SumRow>(
+    `select esp, ${sums}, sum(${withOutcome}) as settled from esp_totals where account_id = $1 group by esp`,
+    [accountId],
+  );
   return byEsp(rows);
 };

@@ -3,6 +3,8 @@ import { weightsOf } from './apportion.ts';
 /** What became of the messages that an ESP accepted, in a window. Machine opens are not in `opened`. */
 export interface EspEvidence {
   readonly sent: number;
+  /** Those of them that have an outcome, or are old enough to have had one: the base of every rate. */
+  readonly settled: number;
   readonly delivered: number;
   readonly opened: number;
   readonly clicked: number;
@@ -17,7 +19,15 @@ export interface WeighedEsp {
   readonly weight: number;
 }
 
-export const noEvidence: EspEvidence = { sent: 0, delivered: 0, opened: 0, clicked: 0, bounced: 0, complained: 0 };
+export const noEvidence: EspEvidence = {
+  sent: 0,
+  settled: 0,
+  delivered: 0,
+  opened: 0,
+  clicked: 0,
+  bounced: 0,
+  complained: 0,
+};
 
 export const weightPolicies = ['rates', 'even'] as const;
 export type WeightPolicy = (typeof weightPolicies)[number];
@@ -38,10 +48,10 @@ const hasSpoken = (evidence: EspEvidence): boolean => outcomes.some((outcome) =>
 
 const pooledRates = (all: readonly EspEvidence[]): Rates => {
   const spoken = all.filter(hasSpoken);
-  const sent = spoken.reduce((sum, evidence) => sum + evidence.sent, 0);
+  const settled = spoken.reduce((sum, evidence) => sum + evidence.settled, 0);
   const rate = (outcome: keyof Rates): number =>
     (spoken.reduce((sum, evidence) => sum + evidence[outcome], 0) + typicalRates[outcome] * priorMessages) /
-    (sent + priorMessages);
+    (settled + priorMessages);
   return {
     delivered: rate('delivered'),
     opened: rate('opened'),
@@ -51,14 +61,14 @@ const pooledRates = (all: readonly EspEvidence[]): Rates => {
 };
 
 /**
- * Score of one ESP: 0.5·open + 0.2·delivered − 0.3·bounce − 0.2·complaint, floored at 0. Each rate is over the messages
- * the ESP accepted, leaning on the rates of all ESPs with the weight of 100 messages.
+ * Score of one ESP: 0.5·open + 0.2·delivered − 0.3·bounce − 0.2·complaint, floored at 0. Each rate is over the
+ * messages that are settled, so that mail still under way counts against nobody, leaning on the rates of all ESPs with the weight of 100 messages.
  */
 const scoreByRates = (evidence: EspEvidence, typical: Rates): number => {
   const known = hasSpoken(evidence) ? evidence : noEvidence;
   const rate = (outcome: keyof Rates): number =>
     // Outcomes of messages whose acceptance we never saw can outnumber `sent`; a rate above 1 would be nonsense.
-    Math.min(1, (known[outcome] + typical[outcome] * priorMessages) / (known.sent + priorMessages));
+    Math.min(1, (known[outcome] + typical[outcome] * priorMessages) / (known.settled + priorMessages));
   return Math.max(
     0,
     outcomes.reduce((sum, outcome) => sum + factors[outcome] * rate(outcome), 0),
@@ -98,6 +108,7 @@ export const evidenceSince = (now: EspEvidence, before: EspEvidence): EspEvidenc
   const grown = (outcome: keyof EspEvidence): number => Math.max(0, now[outcome] - before[outcome]);
   return {
     sent: grown('sent'),
+    settled: grown('settled'),
     delivered: grown('delivered'),
     opened: grown('opened'),
     clicked: grown('clicked'),

@@ -107,6 +107,11 @@ export const runConsumer = async <T>(
       });
     };
     const timer = setInterval(beat, heartbeatMs);
+    // Not AbortSignal.any: on Node 20 a long-lived signal keeps what it was joined with.
+    const onStop = (): void => {
+      lost.abort();
+    };
+    signal.addEventListener('abort', onStop);
     const startedAt = Date.now();
     underWay.set(place, startedAt);
     const context: BatchContext = {
@@ -114,7 +119,7 @@ export const runConsumer = async <T>(
       partition: batch.partition,
       cluster,
       highWatermark: BigInt(batch.highWatermark),
-      signal: AbortSignal.any([signal, lost.signal]),
+      signal: lost.signal,
     };
     try {
       const result = await processBatch(definition, topic, chunk, context, {
@@ -134,6 +139,7 @@ export const runConsumer = async <T>(
       duration((Date.now() - startedAt) / 1_000, { group: groupId, topic: batch.topic });
     } finally {
       clearInterval(timer);
+      signal.removeEventListener('abort', onStop);
       underWay.delete(place);
     }
     // Thrown untouched: only kafkajs knows how to join again.

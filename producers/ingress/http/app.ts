@@ -1,7 +1,7 @@
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyBaseLogger } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger } from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -26,7 +26,7 @@ const ownRequestId = /^[A-Za-z0-9._:-]{1,128}$/;
 export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, maxBodyBytes: number) => {
   const app = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
     // Slow senders and idle sockets: Fastify has no limits of its own.
     requestTimeout: 15_000,
