@@ -45,10 +45,14 @@ export const portClashes = (uses: readonly PortUse[]): string[] =>
 /** Everything that stands against opening these ports, a sentence each with its remedy. */
 export const portFaults = async (uses: readonly PortUse[]): Promise<string[]> => {
   const codes = await Promise.all(uses.map(({ port, host }) => listens(port, host)));
-  const taken = uses.flatMap((use, index) => {
+  const refused = uses.flatMap((use, index) => {
     const code = codes[index];
-    return code === undefined ? [] : [faultOf(use, code)];
+    return code === undefined ? [] : [{ use, code }];
   });
+  // One variable moves all its ports, so the first of them says it.
+  const taken = refused
+    .filter(({ use }, index) => refused.findIndex((other) => other.use.variable === use.variable) === index)
+    .map(({ use, code }) => faultOf(use, code));
   // Our own two probes of one port would look like a foreign program.
   const clashes = portClashes(uses);
   return clashes.length > 0 ? clashes : taken;
