@@ -37,7 +37,7 @@ interface Run {
   readonly startedAt: number;
 }
 
-export const describeExit = ({ code, signal, fault }: Exit): string =>
+const describeExit = ({ code, signal, fault }: Exit): string =>
   fault ?? (signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`);
 
 /** It ended, or never became ready, at its very first start: trying again would not help. */

