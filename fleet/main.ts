@@ -12,6 +12,7 @@ import { beginRecord, livingSupervisor, stopLeftovers } from './run-record.ts';
 import { givenKafka, localKafka } from './services/kafka.ts';
 import { embeddedPostgres, givenPostgres } from './services/postgres.ts';
 import type { Service } from './services/service.ts';
+import { runDemo } from './demo.ts';
 import { composeSettings, readEnvironment, type FleetSettings } from './settings.ts';
 import { supervise } from './supervise.ts';
 import { welcome } from './welcome.ts';
@@ -20,10 +21,6 @@ export interface StartOptions {
   readonly demo: boolean;
   readonly demoSize: number;
 }
-
-/** Shows the fleet at work once it is ready; `size` recipients. */
-export type Demo = (settings: FleetSettings, size: number) => Promise<void>;
-const noDemo: Demo = () => Promise.resolve();
 
 // npm passes Ctrl-C on to us although the terminal has sent it already: two signals, one wish.
 const sameWishMs = 1000;
@@ -117,7 +114,7 @@ const runFleet = async (
  * Brings everything up on this machine and stays until a signal; answers the exit code. What was started is stopped
  * again in every case: consumers, ingress, Kafka, Postgres.
  */
-export const startFleet = async (options: StartOptions, runDemo: Demo = noDemo): Promise<number> => {
+export const startFleet = async (options: StartOptions): Promise<number> => {
   let settings: FleetSettings;
   try {
     settings = composeSettings(readEnvironment());
