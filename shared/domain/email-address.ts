@@ -33,8 +33,8 @@ export const parseAddress = (text: string): EmailAddress | undefined => {
   if (!/[\s<>(),;:"]/.test(text)) return parts(text);
   const parsed = addressparser(text, { flatten: true });
   const [first] = parsed;
-  if (parsed.length !== 1 || first === undefined || first.address === undefined) return parts(text);
+  if (parsed.length !== 1 || first === undefined) return parts(text);
   const address = parts(first.address);
   if (address === undefined) return undefined;
-  return first.name === undefined || first.name === '' ? address : { ...address, name: first.name };
+  return first.name === '' ? address : { ...address, name: first.name };
 };

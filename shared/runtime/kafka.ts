@@ -14,7 +14,7 @@ interface RequestQueue {
 // issue 1704). The timer has work only while requests wait or the broker throttles us; otherwise it is not armed.
 const calmIdleConnections = (): void => {
   const queue = require('kafkajs/src/network/requestQueue') as {
-    prototype: RequestQueue & { scheduleCheckPendingRequests(this: RequestQueue): void };
+    prototype: RequestQueue & { scheduleCheckPendingRequests: (this: RequestQueue) => void };
   };
   const schedule = queue.prototype.scheduleCheckPendingRequests;
   queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {

@@ -136,7 +136,9 @@ export const processBatch = async <T>(
     let handled: readonly Outcome[];
     try {
       handled = await handleTogether(definition, readable, context);
-      for (const _ of handled) ports.breaker.record(false);
+      handled.forEach(() => {
+        ports.breaker.record(false);
+      });
     } catch (error) {
       if (mustPassOn(error)) throw error;
       handled = await handleOneByOne(definition, readable, context, ports);

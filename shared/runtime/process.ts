@@ -18,9 +18,9 @@ export interface ProcessScope {
   readonly health: Health;
   readonly metrics: Metrics;
   /** Registers what is closed at shutdown, in reverse order of registration. */
-  onClose(what: string, close: () => Promise<void> | void): void;
+  readonly onClose: (what: string, close: () => Promise<void> | void) => void;
   /** Ends the process with exit code 1 after closing: its supervisor starts it afresh. */
-  fail(error: unknown): void;
+  readonly fail: (error: unknown) => void;
 }
 
 // A supervisor kills after 25 s; what is not closed by then would be cut off anyway.

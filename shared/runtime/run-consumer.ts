@@ -99,10 +99,10 @@ export const runConsumer = async <T>(
     const breaker = breakers.get(place) ?? createBreaker();
     breakers.set(place, breaker);
     const lost = new AbortController();
-    let heartbeatFault: unknown;
+    let heartbeatFault: Error | undefined;
     const beat = (): void => {
       payload.heartbeat().catch((error: unknown) => {
-        heartbeatFault = error;
+        heartbeatFault = error instanceof Error ? error : new Error('a heartbeat failed');
         lost.abort();
       });
     };
@@ -133,16 +133,18 @@ export const runConsumer = async <T>(
           );
         },
       });
-      for (const [outcome, number] of Object.entries(result)) {
-        if (number > 0) count({ group: groupId, topic: batch.topic, outcome }, number);
+      for (const outcome of ['handled', 'dead', 'skipped'] as const) {
+        if (result[outcome] > 0) count({ group: groupId, topic: batch.topic, outcome }, result[outcome]);
       }
       duration((Date.now() - startedAt) / 1_000, { group: groupId, topic: batch.topic });
+    } catch (error) {
+      // A handler that gave up because the partition is lost must not hide why: only kafkajs knows how to join again.
+      throw heartbeatFault ?? error;
     } finally {
       clearInterval(timer);
       signal.removeEventListener('abort', onStop);
       underWay.delete(place);
     }
-    // Thrown untouched: only kafkajs knows how to join again.
     if (heartbeatFault !== undefined) throw heartbeatFault;
   };
 

@@ -166,12 +166,14 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         stored.decisionId === null ? undefined : decisionById(pool, stored.decisionId),
       ]);
       const other = Object.entries(counted).reduce((sum, [state, count]) => sum + (state === 'queued' ? 0 : count), 0);
-      const counts = { ...counted, queued: stored.total - other };
-      const unfinished = messageStates.some(
-        (state) => !isFinal(state) && (counts[state as keyof typeof counts] ?? 0) > 0,
-      );
+      const counts: Record<string, number> = { ...counted, queued: stored.total - other };
+      const unfinished = messageStates.some((state) => !isFinal(state) && (counts[state] ?? 0) > 0);
       const status =
-        counts.queued === stored.total ? ('queued' as const) : unfinished ? ('processing' as const) : ('done' as const);
+        counts['queued'] === stored.total
+          ? ('queued' as const)
+          : unfinished
+            ? ('processing' as const)
+            : ('done' as const);
       return {
         id: requestId,
         status,
