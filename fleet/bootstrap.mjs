@@ -15,23 +15,34 @@ const checkNode = () => {
 
 const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
+const runNpm = (command, ...options) => {
+  const args = [command, ...options, '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = process.env.npm_execpath;
+  const [program, start] = npm === undefined ? ['npm', []] : [process.execPath, [npm]];
+  const result = spawnSync(program, [...start, ...args], { cwd: root, encoding: 'utf8' });
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trim();
+  return { isGood: result.status === 0, output };
+};
+
 const install = () => {
   const lockfile = `${root}package-lock.json`;
   const installed = `${root}node_modules/.package-lock.json`;
   if (existsSync(installed) && changedAt(lockfile) <= changedAt(installed)) return;
 
-  const command = existsSync(lockfile) ? 'ci' : 'install';
   // stderr, because a command's stdout may be data for a pipe.
-  console.error(`installing the dependencies (npm ${command}); this happens once`);
-  const args = [command, '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const npm = process.env.npm_execpath;
-  const result =
-    npm === undefined
-      ? spawnSync('npm', args, { cwd: root, encoding: 'utf8' })
-      : spawnSync(process.execPath, [npm, ...args], { cwd: root, encoding: 'utf8' });
-  if (result.status !== 0) {
-    console.error(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`.trim());
-    console.error(`npm ${command} failed; the lines above say why.`);
+  console.error('installing the dependencies; this happens once');
+  let result = existsSync(lockfile) ? runNpm('ci') : runNpm('install');
+  if (!result.isGood && result.output.includes('EUSAGE')) {
+    // A lockfile made on one platform may lack another's optional packages; all it does pin is still honoured.
+    console.error(
+      'npm ci finds package-lock.json incomplete here, so npm install completes it (the file stays as it is)',
+    );
+    result = runNpm('install', '--no-save');
+  }
+  if (!result.isGood) {
+    // What follows the first lines is npm's usage.
+    console.error(result.output.split('\n').slice(0, 12).join('\n'));
+    console.error('The dependencies could not be installed; the lines above say why.');
     process.exit(1);
   }
   // npm keeps the old time when nothing changed, and the next start would install again.

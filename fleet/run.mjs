@@ -35,7 +35,7 @@ if (!existsSync(program)) fail(`there is no program ${found.entry}`);
 // On a developer's machine a single process joins the fleet of npm start; production must say everything itself.
 if (process.env.NODE_ENV !== 'production') {
   const { joinLocalFleet } = await import('../dist/fleet/settings.js');
-  Object.assign(process.env, joinLocalFleet());
+  Object.assign(process.env, await joinLocalFleet());
 }
 
 process.title = `mailfleet ${found.name}`;

@@ -4,6 +4,7 @@ import { parseEnv as parseEnvFile } from 'node:util';
 import { z } from 'zod';
 import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
+import { portFaults } from './ports.ts';
 import { livingSupervisor } from './run-record.ts';
 import { publicKeyOf, readSecrets, type MadeSecrets } from './secrets.ts';
 import { embeddedPostgresUrl } from './services/postgres-url.ts';
@@ -144,12 +145,14 @@ export const composeSettings = (
 };
 
 /** What a process that is started alone lacks to join the fleet that `npm start` keeps on this machine; none, nothing. */
-export const joinLocalFleet = (): Readonly<Record<string, string>> => {
+export const joinLocalFleet = async (): Promise<Readonly<Record<string, string>>> => {
   const source = readEnvironment();
   const home = resolve(packageRoot, source['MAILFLEET_HOME'] || defaultHome);
   if (livingSupervisor(join(home, 'fleet.json')) === undefined) return {};
-  const { environment } = composeSettings(source);
+  const { environment, adminPort } = composeSettings(source);
   const missing = Object.entries(environment).filter(([name]) => !isSet(source, name));
-  // The default admin port is the fleet's own; any free one will do.
-  return { ...Object.fromEntries(missing), ...(isSet(source, 'ADMIN_PORT') ? {} : { ADMIN_PORT: '0' }) };
+  // The admin port that this process would take by default is mostly the fleet's own; then any free one will do.
+  const use = { port: adminPort, host: '127.0.0.1', variable: 'ADMIN_PORT', user: 'this process' };
+  const isTaken = (await portFaults([use])).length > 0;
+  return { ...Object.fromEntries(missing), ADMIN_PORT: isTaken ? '0' : String(adminPort) };
 };
