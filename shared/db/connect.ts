@@ -41,6 +41,8 @@ const asFleetError = (error: unknown): unknown => {
   return isPassing ? new InfrastructureError('postgres-away', 'Postgres cannot be used right now.', error) : error;
 };
 
+const ignoreUntilNextStatement = (): void => undefined;
+
 /** A pool of at most `size` connections with every timeout set; a client that timed out is thrown away, not reused. */
 export const connectPostgres = (databaseUrl: string, size: number, onIdleFault: (error: Error) => void): Pool => {
   const pool = new pg.Pool({
@@ -62,6 +64,9 @@ export const connectPostgres = (databaseUrl: string, size: number, onIdleFault: 
     } catch (error) {
       throw asFleetError(error);
     }
+    // A connection that breaks between two statements says so by an event, which nobody hearing it would end the process;
+    // the next statement fails on it, and that is where it is handled.
+    client.on('error', ignoreUntilNextStatement);
     try {
       const result = await work(client);
       client.release();
@@ -71,6 +76,8 @@ export const connectPostgres = (databaseUrl: string, size: number, onIdleFault: 
       // After a lost connection or a time-out the client may still be in the middle of something.
       client.release(translated instanceof InfrastructureError);
       throw translated;
+    } finally {
+      client.off('error', ignoreUntilNextStatement);
     }
   };
 

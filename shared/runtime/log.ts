@@ -17,7 +17,7 @@ const plainError = (error: unknown): Record<string, unknown> => {
 };
 
 /** Keys under which an address, a text or a secret could stand: their values never reach a log. */
-const secretKeys = ['email', 'recipient', 'to', 'from', 'authorization', 'apiKey', 'password', 'code', 'text', 'html'];
+const secretKeys = ['email', 'recipient', 'to', 'from', 'authorization', 'apiKey', 'password', 'otp', 'text', 'html'];
 
 /**
  * JSON lines on stdout (and appended to `file`): a constant sentence plus fields. error = someone should look,

@@ -80,7 +80,11 @@ const asProblem = (error: FastifyError | HttpProblem | Error): HttpProblem => {
   if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
   if (error instanceof FleetError && error.retryable) {
     return new HttpProblem(503, 'Not available now', {
-      detail: 'Nothing was accepted. Send it again after a short while.',
+      // What Kafka did not confirm in time may still arrive; only a key makes the repeat harmless.
+      detail:
+        error.code === 'kafka-away'
+          ? 'Kafka did not confirm it in time. Send it again; with an Idempotency-Key it cannot be sent twice.'
+          : 'Nothing was accepted. Send it again after a short while.',
       headers: { 'retry-after': '1' },
     });
   }
