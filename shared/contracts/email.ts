@@ -97,5 +97,6 @@ export type EmailRecord = z.infer<typeof emailRecord>;
 export const dueRecord = z.object({ due: z.array(z.uuid()).min(1).max(5_000) });
 export type DueRecord = z.infer<typeof dueRecord>;
 
-export const sendRecord = z.union([dueRecord, emailRecord]);
+// The first branch is the one whose faults are told when neither fits.
+export const sendRecord = z.union([emailRecord, dueRecord]);
 export type SendRecord = z.infer<typeof sendRecord>;

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Topic } from '../contracts/topics.ts';
 
 export type Decoded<T> =
@@ -5,6 +6,10 @@ export type Decoded<T> =
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 const fault = (code: string, reason: string): Decoded<never> => ({ ok: false, code, reason });
+
+// Of a union, what is wrong with its first branch says more than that no branch fits.
+const mainBranch = (issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] =>
+  issue.code === 'invalid_union' ? (issue.errors[0] ?? [issue]) : [issue];
 
 const pointer = (path: readonly PropertyKey[]): string => path.map((step) => `/${String(step)}`).join('') || '/';
 
@@ -28,6 +33,9 @@ export const decode = <T>(topic: Topic<T>, bytes: Uint8Array | null): Decoded<T>
   }
   const parsed = topic.schema.safeParse(json);
   if (parsed.success) return { ok: true, value: parsed.data };
-  const issues = parsed.error.issues.slice(0, 3).map((issue) => `${pointer(issue.path)}: ${issue.message}`);
+  const issues = parsed.error.issues
+    .flatMap(mainBranch)
+    .slice(0, 3)
+    .map((issue) => `${pointer(issue.path)}: ${issue.message}`);
   return fault('bad-shape', `The value does not fit the schema of ${topic.name}: ${issues.join('; ')}`);
 };

@@ -44,24 +44,35 @@ export class HttpProblem extends Error {
 export const notFound = (what: string): HttpProblem =>
   new HttpProblem(404, 'Not found', { detail: `There is no such ${what}.` });
 
-const unknownProperty = /Unrecognized key/i;
+interface SchemaIssue {
+  readonly instancePath: string;
+  readonly message?: string;
+  readonly keyword?: string;
+  readonly params?: { readonly keys?: readonly string[] };
+}
+
+const unknownKeyword = 'unrecognized_keys';
+
+const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
+// An unknown property is pointed at itself, not at the object that holds it.
+const pointersOf = (issue: SchemaIssue, context: string): { pointer: string; detail: string }[] => {
+  const at = `${context}${issue.instancePath === '/' ? '' : issue.instancePath}`;
+  if (issue.keyword === unknownKeyword && issue.params?.keys !== undefined) {
+    return issue.params.keys.map((key) => ({
+      pointer: `${at}/${escapePointer(key)}`,
+      detail: 'is not a known property',
+    }));
+  }
+  return [{ pointer: at, detail: issue.message ?? 'is not valid' }];
+};
 
 // 400: not JSON, or a property nobody knows; 422: any other fault of schema or rule.
 const validationProblem = (error: FastifyError): HttpProblem => {
-  const issues = (error.validation ?? []) as readonly {
-    readonly instancePath: string;
-    readonly message?: string;
-    readonly keyword?: string;
-  }[];
+  const issues = (error.validation ?? []) as readonly SchemaIssue[];
   const context = error.validationContext === 'body' ? '' : `/${error.validationContext ?? ''}`;
-  const errors = issues.map((issue) => ({
-    pointer: `${context}${issue.instancePath}`,
-    detail: issue.message ?? 'is not valid',
-  }));
-  const hasUnknown = issues.some(
-    (issue) => issue.keyword === 'unrecognized_keys' || unknownProperty.test(issue.message ?? ''),
-  );
-  return hasUnknown
+  const errors = issues.flatMap((issue) => pointersOf(issue, context));
+  return issues.some((issue) => issue.keyword === unknownKeyword)
     ? new HttpProblem(400, 'Unknown property', { errors })
     : new HttpProblem(422, 'The request cannot be processed', { errors });
 };
