@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openAppLog } from '../../fleet/app-log.ts';
 import { freePort } from '../../fleet/ports.ts';
@@ -12,7 +11,7 @@ import { kafkaEnv, parseEnv } from '../../shared/config/env.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { ensureTopics } from '../../shared/runtime/topics.ts';
 import { createTestDatabase } from './test-database.ts';
-import { testKafkaBrokers } from './test-services.ts';
+import { testHome, testKafkaBrokers } from './test-services.ts';
 
 /** Real processes under the real supervisor, on ports, topics and a database of their own. */
 export interface TestFleet {
@@ -60,7 +59,7 @@ const select = (names: readonly string[] | undefined) => {
 export const startTestFleet = async (
   options: { readonly processes?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<TestFleet> => {
-  const home = mkdtempSync(join(tmpdir(), 'mailfleet-fleet-'));
+  const home = mkdtempSync(join(testHome(), 'fleet-'));
   const database = await createTestDatabase();
   const brokers = testKafkaBrokers();
   const ports = await Promise.all([freePort(), freePort()]);

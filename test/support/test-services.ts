@@ -13,3 +13,6 @@ export const testDatabasePrefix = (): string => needed('MAILFLEET_TEST_DATABASE_
 
 /** The brokers of this run. Each test uses topics of its own. */
 export const testKafkaBrokers = (): readonly string[] => needed('MAILFLEET_TEST_KAFKA_BROKERS').split(',');
+
+/** A folder of this run, which goes when it ends, even when it is killed. */
+export const testHome = (): string => needed('MAILFLEET_TEST_HOME');
