@@ -1,3 +1,3 @@
 import { defineConfig } from 'drizzle-kit';
 
-export default defineConfig({ dialect: 'postgresql', schema: './shared/db/schema.ts', out: './migrations/sql' });
+export default defineConfig({ dialect: 'postgresql', schema: './shared/db/schema/*.ts', out: './migrations/sql' });

@@ -1,19 +1,8 @@
+import type { SharedContent } from '../../shared/contracts/email.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
-import type { Address, Attachment, MailContent } from '../../shared/esp/esp.ts';
+import type { Address, MailContent } from '../../shared/esp/esp.ts';
 import { compileContent } from '../../shared/render/compile-content.ts';
-
-/** The part of a request that all its recipients share, as it was asked for. */
-export interface AskedContent {
-  readonly from: string;
-  readonly replyTo?: string | undefined;
-  readonly subject?: string | undefined;
-  readonly text?: string | undefined;
-  readonly html?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly tags?: readonly string[] | undefined;
-  readonly attachments?: readonly Attachment[] | undefined;
-}
 
 export interface CompiledMail {
   /** One object for all recipients, so that adapters may group by identity. */
@@ -33,7 +22,7 @@ export const addressOf = (text: string, name?: string | null): Address => {
 const noSubject = '(no subject)';
 
 /** Asked content → what ESPs carry. Throws `InvalidMessageError` (`bad-template`, `bad-address`). */
-export const compileMail = (asked: AskedContent): CompiledMail => {
+export const compileMail = (asked: SharedContent): CompiledMail => {
   const compiled = compileContent({
     subject: asked.subject === undefined || asked.subject === '' ? noSubject : asked.subject,
     text: asked.text,

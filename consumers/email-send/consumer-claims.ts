@@ -11,10 +11,11 @@ import { decideBatch, decideStanding, type WeighSettings } from '../../shared/db
 import { insertRequests, loadRequests, storeRequestPlans, type StoredRequest } from '../../shared/db/requests.ts';
 import { latestDecision, takePositions, type Decision } from '../../shared/db/weight-decisions.ts';
 import { apportion, restrictWeights } from '../../shared/domain/apportion.ts';
-import { attemptId, messageIdsOf, publicMessageId } from '../../shared/domain/request-ids.ts';
+import { messageIdsOf } from '../../shared/domain/request-ids.ts';
 import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
-import { addressOf, compileMail, type CompiledMail } from './compile-mail.ts';
+import { byWeight, candidatesFrom, claimedMessage } from './claimed-message.ts';
+import { compileMail, type CompiledMail } from './compile-mail.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
 import type { PreparedRequest } from './prepare-request.ts';
@@ -28,48 +29,8 @@ const standingTtlMs = 1_000;
 /** A claim outlives its ESP call twice over, so that only a dead process loses one. */
 export const leaseMsOf = (messageClass: MessageClass): number => 2 * callTimeouts(messageClass).totalTimeoutMs;
 
-const byWeight = (weights: Weights): string[] =>
-  Object.keys(weights).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || (a < b ? -1 : 1));
-
-const candidatesFrom = (first: string, weights: Weights): string[] => [
-  first,
-  ...byWeight(weights).filter((esp) => esp !== first),
-];
-
 const emptyToNull = (data: RecipientData): RecipientData | null =>
   Object.values(data).every((value) => value === undefined) ? null : data;
-
-const claimedMessage = (
-  mail: CompiledMail,
-  message: {
-    readonly id: string;
-    readonly email: string;
-    readonly name: string | null;
-    readonly data: RecipientData | null;
-    readonly attempt: number;
-    readonly createdAtMs: number;
-  },
-  messageClass: MessageClass,
-  candidates: readonly string[],
-  leaseToken: string,
-): ClaimedMessage => ({
-  id: message.id,
-  leaseToken,
-  messageClass,
-  attempt: message.attempt,
-  createdAtMs: message.createdAtMs,
-  candidates,
-  delivery: {
-    messageId: publicMessageId(message.id),
-    attemptId: attemptId(message.id, message.attempt),
-    to: addressOf(message.email, message.name),
-    cc: (message.data?.cc ?? []).map((address) => addressOf(address)),
-    bcc: (message.data?.bcc ?? []).map((address) => addressOf(address)),
-    content: mail.content,
-    values: mail.valuesFor(message.data?.substitutions ?? {}),
-    metadata: message.data?.metadata ?? {},
-  },
-});
 
 /** Claims on Postgres for one lane. */
 export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings): Claims => {

@@ -1,10 +1,10 @@
-import type { EmailRecord, RequestPart } from '../../shared/contracts/email.ts';
+import type { EmailRecord, RequestPart, SharedContent } from '../../shared/contracts/email.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
 import { mailboxProviderOf, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
-import { compileMail, type AskedContent, type CompiledMail } from './compile-mail.ts';
+import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { wholeRequest } from './split-recipients.ts';
 
 export interface PreparedRecipient {
@@ -26,7 +26,7 @@ export interface PreparedRequest {
   readonly batchId: string | null;
   readonly esps: readonly string[] | null;
   readonly sendAt: string | null;
-  readonly asked: AskedContent;
+  readonly asked: SharedContent;
   readonly mail: CompiledMail;
   readonly part: RequestPart;
   readonly recipients: readonly PreparedRecipient[];
@@ -48,7 +48,7 @@ export const prepareRequest = (
   if (record.esps !== undefined && !record.esps.some((esp) => origin.configuredEsps.includes(esp))) {
     throw new InvalidMessageError('unknown-esp', `None of the ESPs it names is configured: ${record.esps.join(', ')}`);
   }
-  const asked: AskedContent = {
+  const asked: SharedContent = {
     from: record.from,
     replyTo: record.replyTo,
     subject: record.subject,

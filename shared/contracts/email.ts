@@ -100,3 +100,9 @@ export type DueRecord = z.infer<typeof dueRecord>;
 // The first branch is the one whose faults are told when neither fits.
 export const sendRecord = z.union([emailRecord, dueRecord]);
 export type SendRecord = z.infer<typeof sendRecord>;
+
+/** What the recipients of a request share, as it was asked for: it is stored once a request and compiled for the ESPs. */
+export type SharedContent = Pick<
+  EmailRecord,
+  'from' | 'replyTo' | 'subject' | 'text' | 'html' | 'headers' | 'tags' | 'attachments'
+>;

@@ -1,23 +1,5 @@
+import type { SharedContent } from '../contracts/email.ts';
 import type { Database } from './connect.ts';
-
-/** What the recipients of a request share, as it was asked for. */
-export interface StoredContent {
-  readonly from: string;
-  readonly replyTo?: string | undefined;
-  readonly subject?: string | undefined;
-  readonly text?: string | undefined;
-  readonly html?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly tags?: readonly string[] | undefined;
-  readonly attachments?:
-    | readonly {
-        readonly filename: string;
-        readonly contentType: string;
-        readonly content: string;
-        readonly contentId?: string | undefined;
-      }[]
-    | undefined;
-}
 
 export interface NewRequest {
   readonly id: string;
@@ -28,7 +10,7 @@ export interface NewRequest {
   readonly total: number;
   readonly batchId: string | null;
   readonly esps: readonly string[] | null;
-  readonly content: StoredContent;
+  readonly content: SharedContent;
 }
 
 export interface StoredRequest extends NewRequest {
@@ -102,7 +84,7 @@ interface RequestRow {
   total: number;
   batch_id: string | null;
   esps: string[] | null;
-  content: StoredContent;
+  content: SharedContent;
   decision_id: string | null;
   weights: Record<string, number> | null;
   split: Record<string, number> | null;
