@@ -84,6 +84,8 @@ export const build = async () => {
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // Not awaited: bootstrap.mjs imports this very module, which must have been evaluated by then.
-  void import('./bootstrap.mjs').then(({ bootstrap }) => bootstrap());
+  build().catch((error) => {
+    console.error(error instanceof BuildFailed ? error.message : error);
+    process.exitCode = 1;
+  });
 }

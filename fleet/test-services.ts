@@ -93,6 +93,7 @@ export const startTestServices = async ({ withKafka }: { readonly withKafka: boo
   }
   return {
     environment: {
+      MAILFLEET_TEST_HOME: home,
       MAILFLEET_TEST_DATABASE_URL: databaseUrl,
       MAILFLEET_TEST_DATABASE_PREFIX: databasePrefix,
       ...(withKafka
