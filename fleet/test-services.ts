@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { commandOf } from './os-process.ts';
 import { freePort } from './ports.ts';
+import { stopLeftovers } from './run-record.ts';
 import { javaKafka } from './services/kafka-java.ts';
 import { givenKafka, localKafka } from './services/kafka.ts';
 import { embeddedPostgresUrl } from './services/postgres-url.ts';
@@ -25,6 +26,12 @@ const password = 'tests-only';
 const postgresAt = (home: string, root: string, port: number): Service =>
   embeddedPostgres({ home, root, port, password, say, isThrowaway: true });
 
+/** Ends the processes of fleets in this folder whose test was cut off before it could. */
+const stopFleets = async (home: string): Promise<void> => {
+  const fleets = existsSync(home) ? readdirSync(home).filter((name) => name.startsWith('fleet-')) : [];
+  await Promise.all(fleets.map((name) => stopLeftovers(join(home, name, 'fleet.json'))));
+};
+
 /** Ends and removes what test runs left behind that were killed. */
 const sweep = async (folder: string, jars: string): Promise<void> => {
   if (!existsSync(folder)) return;
@@ -32,6 +39,7 @@ const sweep = async (folder: string, jars: string): Promise<void> => {
     const pid = Number(/^run-(\d+)$/.exec(name)?.[1] ?? 0);
     if (pid === 0 || commandOf(pid).includes('test.mjs')) continue;
     const home = join(folder, name);
+    await stopFleets(home);
     const stale = [postgresAt(home, join(folder, '..'), 0), javaKafka({ home, jars, port: 0, controllerPort: 0, say })];
     await Promise.all(stale.map((service) => service.clear().then(() => service.stop())));
     rmSync(home, { recursive: true, force: true });
@@ -81,6 +89,7 @@ export const startTestServices = async ({ withKafka }: { readonly withKafka: boo
   const databasePrefix = `mailfleet_test_${process.pid}_`;
   const databaseUrl = settings.databaseUrl ?? embeddedPostgresUrl(postgresPort, password);
   const stop = async (): Promise<void> => {
+    await stopFleets(home);
     if (settings.databaseUrl !== undefined) await dropDatabases(settings.databaseUrl, databasePrefix);
     await Promise.all(services.map((service) => service.stop()));
     rmSync(home, { recursive: true, force: true });
