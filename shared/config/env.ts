@@ -36,6 +36,9 @@ export const kafkaEnv = {
   KAFKA_EMAIL_TOPIC: topicName('email-send'),
   WEBHOOK_TOPIC_SENDGRID: topicName('webhook-sendgrid'),
   WEBHOOK_TOPIC_POSTMARK: topicName('webhook-postmark'),
+  WEBHOOK_TOPIC_SPARKPOST: topicName('webhook-sparkpost'),
+  WEBHOOK_TOPIC_SOCKETLABS: topicName('webhook-socketlabs'),
+  WEBHOOK_TOPIC_SES: topicName('webhook-ses'),
   KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
 };
 
@@ -84,7 +87,40 @@ export const postmarkEnv = {
   POSTMARK_MESSAGE_STREAM: optional,
   POSTMARK_BASE_URL: optionalUrl,
 };
-export const espEnv = { ...sendgridEnv, ...postmarkEnv };
+export const sparkpostEnv = {
+  SPARKPOST_API_KEY: optional,
+  SPARKPOST_WEBHOOK_USER: optional,
+  SPARKPOST_WEBHOOK_PASSWORD: optional,
+  SPARKPOST_BASE_URL: optionalUrl,
+};
+export const socketlabsEnv = {
+  SOCKETLABS_SERVER_ID: optional,
+  SOCKETLABS_API_KEY: optional,
+  SOCKETLABS_WEBHOOK_SECRET: optional,
+  /** What SocketLabs' validation handshake wants to read; the webhook secret where it is not set. */
+  SOCKETLABS_VALIDATION_KEY: optional,
+  SOCKETLABS_BASE_URL: optionalUrl,
+};
+export const sesEnv = {
+  AWS_REGION: optional,
+  AWS_ACCESS_KEY_ID: optional,
+  AWS_SECRET_ACCESS_KEY: optional,
+  SES_CONFIGURATION_SET: optional,
+  SES_TOPIC_ARN: optional,
+  SES_BASE_URL: optionalUrl,
+  /** PEM of a certificate used instead of fetching SigningCertURL; for the simulator, refused in production. */
+  SES_SNS_CERT_FILE: optional,
+  NODE_ENV: optional,
+};
+export const smtpEnv = {
+  SMTP_HOST: optional,
+  SMTP_PORT: port(465),
+  SMTP_USER: optional,
+  SMTP_PASS: optional,
+  SMTP_SECURE: z.enum(['auto', 'implicit', 'starttls', 'none']).default('auto'),
+  SMTP_CONNECTIONS: count(5),
+};
+export const espEnv = { ...sendgridEnv, ...postmarkEnv, ...sparkpostEnv, ...socketlabsEnv, ...sesEnv, ...smtpEnv };
 
 export const simulatorEnv = {
   SIMULATOR_PORT: port(8090),
@@ -98,6 +134,20 @@ export const simulatorEnv = {
   /** The credentials the simulated ESPs ask for; unset, any is taken. */
   SENDGRID_API_KEY: optional,
   POSTMARK_SERVER_TOKEN: optional,
+  SPARKPOST_API_KEY: optional,
+  SPARKPOST_WEBHOOK_USER: optional,
+  SPARKPOST_WEBHOOK_PASSWORD: optional,
+  SOCKETLABS_SERVER_ID: optional,
+  SOCKETLABS_API_KEY: optional,
+  SOCKETLABS_WEBHOOK_SECRET: optional,
+  AWS_ACCESS_KEY_ID: optional,
+  SES_TOPIC_ARN: optional,
+  /** PEM of the RSA key that signs the simulated SNS messages; SES_SNS_CERT_FILE holds its certificate. */
+  SIMULATOR_SES_PRIVATE_KEY: optional,
+  SIMULATOR_SMTP_PORT: port(2526),
+  SIMULATOR_SMTPS_PORT: port(4465),
+  SMTP_USER: optional,
+  SMTP_PASS: optional,
   SIMULATOR_SEED: z.coerce.number().int().default(1),
 };
 
@@ -115,6 +165,10 @@ export const envGroups = {
   domainEnv,
   sendgridEnv,
   postmarkEnv,
+  sparkpostEnv,
+  socketlabsEnv,
+  sesEnv,
+  smtpEnv,
   simulatorEnv,
 };
 

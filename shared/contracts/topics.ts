@@ -15,7 +15,7 @@ export interface Topic<T> {
 export const sendLanes = ['email-send', 'email-send-bulk', 'email-send-otp'] as const;
 export type SendLane = (typeof sendLanes)[number];
 
-export const webhookEsps = ['sendgrid', 'postmark'] as const;
+export const webhookEsps = ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'ses'] as const;
 export type WebhookEsp = (typeof webhookEsps)[number];
 
 export interface TopicNames {
@@ -23,6 +23,9 @@ export interface TopicNames {
   readonly KAFKA_DELIVERY_TOPIC: string;
   readonly WEBHOOK_TOPIC_SENDGRID: string;
   readonly WEBHOOK_TOPIC_POSTMARK: string;
+  readonly WEBHOOK_TOPIC_SPARKPOST: string;
+  readonly WEBHOOK_TOPIC_SOCKETLABS: string;
+  readonly WEBHOOK_TOPIC_SES: string;
 }
 
 export interface Topics {
@@ -72,6 +75,9 @@ export const topicsOf = (names: TopicNames): Topics => {
   const webhook = {
     sendgrid: webhookTopic(names.WEBHOOK_TOPIC_SENDGRID),
     postmark: webhookTopic(names.WEBHOOK_TOPIC_POSTMARK),
+    sparkpost: webhookTopic(names.WEBHOOK_TOPIC_SPARKPOST),
+    socketlabs: webhookTopic(names.WEBHOOK_TOPIC_SOCKETLABS),
+    ses: webhookTopic(names.WEBHOOK_TOPIC_SES),
   };
   const delivery: Topic<DeliveryRecord> = {
     name: names.KAFKA_DELIVERY_TOPIC,

@@ -101,8 +101,20 @@ export interface Esp {
 
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** Whether a webhook really comes from the ESP; on the raw bytes, in constant time, before anything is parsed. */
-export type VerifyWebhook = (request: { readonly rawBody: Uint8Array; readonly headers: RequestHeaders }) => boolean;
+/**
+ * What a webhook proved: that it really comes from the ESP (true) or not (false), or that it was a handshake of the ESP
+ * with us, which is answered with this text and holds no event.
+ */
+export type WebhookProof = boolean | { readonly answer: string };
+
+/**
+ * Checks a webhook on its raw bytes, in constant time, before anything of it is believed. Throws `InfrastructureError`
+ * when it cannot be told now (a certificate cannot be fetched): the ESP is then asked to send it again.
+ */
+export type VerifyWebhook = (request: {
+  readonly rawBody: Uint8Array;
+  readonly headers: RequestHeaders;
+}) => WebhookProof | Promise<WebhookProof>;
 
 /** One happening that an ESP told about one recipient, in our words. */
 export interface EspEvent {

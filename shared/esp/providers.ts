@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { espEnv } from '../config/env.ts';
 import type { Esp, EspKind, TranslateWebhook, VerifyWebhook } from './esp.ts';
 import { createPostmark } from './postmark/send.ts';
@@ -6,7 +7,7 @@ import { createSendgrid } from './sendgrid/send.ts';
 import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
 
 /** The values of the settings group `espEnv`, as the environment's one reader hands them down. */
-export type EspSettings = { readonly [Name in keyof typeof espEnv]?: string | undefined };
+export type EspSettings = { readonly [Name in keyof typeof espEnv]?: z.infer<(typeof espEnv)[Name]> | undefined };
 
 export interface Provider {
   readonly kind: EspKind;

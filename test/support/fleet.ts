@@ -39,6 +39,9 @@ const topicsUnder = (prefix: string): Readonly<Record<string, string>> => ({
   KAFKA_DELIVERY_TOPIC: `${prefix}.delivery-events`,
   WEBHOOK_TOPIC_SENDGRID: `${prefix}.webhook-sendgrid`,
   WEBHOOK_TOPIC_POSTMARK: `${prefix}.webhook-postmark`,
+  WEBHOOK_TOPIC_SPARKPOST: `${prefix}.webhook-sparkpost`,
+  WEBHOOK_TOPIC_SOCKETLABS: `${prefix}.webhook-socketlabs`,
+  WEBHOOK_TOPIC_SES: `${prefix}.webhook-ses`,
 });
 
 const onFreePorts = async (placed: readonly PlacedProcess[]): Promise<readonly PlacedProcess[]> => {

@@ -35,11 +35,13 @@ export const webhookRoutes = (app: RouteApp, context: IngressContext): void => {
       if (esp === undefined) throw notFound('webhook');
       const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const verify = context.webhookVerifiers.get(esp);
-      if (verify === undefined || !verify({ rawBody, headers: request.headers })) {
+      const proof = verify === undefined ? false : await verify({ rawBody, headers: request.headers });
+      if (proof === false) {
         refused({ esp });
         // Never 403: Postmark takes it as a wish never to hear of the event again.
         throw new HttpProblem(401, 'Not authenticated');
       }
+      if (typeof proof === 'object') return reply.status(200).type('text/plain').send(proof.answer);
       // A key from the content keeps a retried body on one partition.
       const key = createHash('sha1').update(rawBody).digest('base64url');
       const headers = {
