@@ -26,6 +26,8 @@ export interface ProcessScope {
 // A supervisor kills after 25 s; what is not closed by then would be cut off anyway.
 const shutdownDeadlineMs = 24_000;
 
+const supervisorGone = 'supervisor gone';
+
 const adminServer = (health: Health, metrics: Metrics, metricsEnabled: boolean): Server =>
   createServer((request, response) => {
     const answer = (status: number, contentType: string, body: string): void => {
@@ -96,8 +98,10 @@ export const runProcess = async (
     log.info({ reason }, 'stopping');
     health.ready('accepting', false);
     abort.abort();
-    setTimeout(() => process.exit(1), shutdownDeadlineMs).unref();
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), shutdownDeadlineMs).unref();
     void close().then(() => {
+      // With the supervisor's end of the pipe gone, flushing the log on exit would try for ever (sonic-boom and EPIPE).
+      if (reason === supervisorGone) process.kill(process.pid, 'SIGKILL');
       log.info({ exitCode }, 'stopped');
       process.exit(exitCode);
     });
@@ -118,7 +122,7 @@ export const runProcess = async (
   process.on('unhandledRejection', fail);
   // A supervisor that was killed cannot pass signals on: without it nobody would ever stop us.
   process.on('disconnect', () => {
-    stop('supervisor gone');
+    stop(supervisorGone);
   });
 
   try {
