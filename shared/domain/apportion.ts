@@ -44,15 +44,32 @@ export const restrictWeights = (weights: Shares, allowed: readonly string[] | un
 };
 
 /**
- * A sequence that holds every name exactly `counts[name]` times, spread as evenly as whole numbers allow: any stretch of
- * it has each name within about one of its share.
+ * A sequence that holds every name exactly `counts[name]` times, spread so evenly that each prefix has every name within
+ * one of its share, and so any stretch within two, however many names there are and however small some counts.
+ *
+ * Tijdeman's rule for the chairman assignment problem (Discrete Mathematics 32, 1980): of those whose share is behind by
+ * at least 1/(2n-2), the one is next that must come soonest. Whole numbers throughout, so that ties are exact.
  */
 export const interleave = (counts: Shares): string[] => {
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const slots: { readonly at: number; readonly name: string }[] = [];
-  for (const name of Object.keys(counts).sort(byName)) {
-    const count = counts[name] ?? 0;
-    for (let k = 0; k < count; k += 1) slots.push({ at: ((k + 0.5) * total) / count, name });
+  const rows = Object.keys(counts)
+    .sort(byName)
+    .map((name) => ({ name, count: counts[name] ?? 0, taken: 0 }))
+    .filter((row) => row.count > 0);
+  const total = rows.reduce((sum, row) => sum + row.count, 0);
+  const slack = Math.max(1, 2 * rows.length - 2);
+  const sequence: string[] = [];
+  for (let length = 1; length <= total; length += 1) {
+    let next: (typeof rows)[number] | undefined;
+    for (const row of rows) {
+      if (row.taken >= row.count || slack * (length * row.count - row.taken * total) < total) continue;
+      // Compares (taken + 1 - 1/slack) / count, the time by which each must come, without dividing.
+      const isSooner =
+        next === undefined || (slack * (row.taken + 1) - 1) * next.count < (slack * (next.taken + 1) - 1) * row.count;
+      if (isSooner) next = row;
+    }
+    if (next === undefined) throw new RangeError('counts must be whole numbers');
+    next.taken += 1;
+    sequence.push(next.name);
   }
-  return slots.sort((a, b) => a.at - b.at || byName(a.name, b.name)).map((slot) => slot.name);
+  return sequence;
 };
