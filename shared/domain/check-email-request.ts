@@ -27,6 +27,7 @@ const isAllowedHeader = (name: string): boolean => {
 };
 
 const maxFaults = 50;
+const pointerStep = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 /**
  * The rules of a request that its shape cannot tell: usable addresses, something to say, headers that may be set, and
@@ -53,7 +54,7 @@ export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] 
     });
   });
   for (const name of Object.keys(request.headers ?? {})) {
-    if (!isAllowedHeader(name)) fault(`/headers/${name}`, 'may not be set by a request');
+    if (!isAllowedHeader(name)) fault(`/headers/${pointerStep(name)}`, 'may not be set by a request');
   }
   if (request.batch?.size !== undefined || request.batch?.intervalSeconds !== undefined) {
     fault('/batch', 'paced batches are not available yet: leave out size and intervalSeconds');

@@ -9,8 +9,11 @@ const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 export const normaliseDomain = (text: string): string | undefined => {
   const trimmed = text.endsWith('.') ? text.slice(0, -1) : text;
   if (trimmed.length === 0 || trimmed.length > 253 * 4) return undefined;
-  // Plain names are nearly all there are, and the URL parser costs a microsecond each.
-  const ascii = /^[a-z0-9.-]+$/.test(trimmed) ? trimmed : domainToASCII(trimmed.toLowerCase());
+  const lower = trimmed.toLowerCase();
+  // Node's function is a URL parser: it would cut `a.example/b` at the slash, decode `%61` and read `0x7f.1` as a number.
+  // So it gets only what needs it (names beyond ASCII), and nothing that means something in a URL.
+  if (/[^a-z0-9._\u0080-\u{10ffff}-]/u.test(lower)) return undefined;
+  const ascii = /^[a-z0-9._-]+$/.test(lower) ? lower : domainToASCII(lower);
   if (ascii.length === 0 || ascii.length > 253) return undefined;
   return ascii.split('.').every((part) => label.test(part)) ? ascii : undefined;
 };

@@ -24,6 +24,11 @@ const parts = (address: string): EmailAddress | undefined => {
   return { email: `${local}@${domain}`, domain };
 };
 
+// The parser finds an address in nearly any text: `john doe@example.org` is doe's to it. Only the forms that people write
+// on purpose are let pass: the address alone, in angle brackets behind a name, or with a comment behind it.
+const isNothingElse = (text: string, address: string): boolean =>
+  text === address || text.endsWith(`<${address}>`) || (text.startsWith(`${address} (`) && text.endsWith(')'));
+
 /**
  * One address, bare or with a display name (`Ann <ann@example.org>`). Undefined when it is not exactly one, when the
  * address breaks RFC 5321's limits (64 octets before the @, 254 in all), or when its domain is no domain name.
@@ -33,7 +38,7 @@ export const parseAddress = (text: string): EmailAddress | undefined => {
   if (!/[\s<>(),;:"]/.test(text)) return parts(text);
   const parsed = addressparser(text, { flatten: true });
   const [first] = parsed;
-  if (parsed.length !== 1 || first === undefined) return parts(text);
+  if (parsed.length !== 1 || first === undefined || !isNothingElse(text.trim(), first.address)) return parts(text);
   const address = parts(first.address);
   if (address === undefined) return undefined;
   return first.name === '' ? address : { ...address, name: first.name };
