@@ -4,7 +4,9 @@ import pg from 'pg';
 import { commandOf } from './os-process.ts';
 import { freePort } from './ports.ts';
 import { stopLeftovers } from './run-record.ts';
-import { javaKafka } from './services/kafka-java.ts';
+import { canRunOnDocker } from './services/kafka-docker.ts';
+import { javaKafka, type JavaKafkaOptions } from './services/kafka-java.ts';
+import { testcontainersKafka } from './services/kafka-testcontainers.ts';
 import { givenKafka, localKafka } from './services/kafka.ts';
 import { embeddedPostgresUrl } from './services/postgres-url.ts';
 import { embeddedPostgres, givenPostgres } from './services/postgres.ts';
@@ -46,6 +48,9 @@ const sweep = async (folder: string, jars: string): Promise<void> => {
   }
 };
 
+const testKafka = async (options: JavaKafkaOptions): Promise<Service> =>
+  (await canRunOnDocker()) ? testcontainersKafka(options) : localKafka(options);
+
 const dropDatabases = async (url: string, prefix: string): Promise<void> => {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -79,10 +84,9 @@ export const startTestServices = async ({ withKafka }: { readonly withKafka: boo
     settings.databaseUrl === undefined
       ? postgresAt(home, settings.home, postgresPort)
       : givenPostgres(settings.databaseUrl);
-  const throwaway = `mailfleet-test-${process.pid}`;
   const kafka =
     settings.kafkaBrokers === undefined
-      ? await localKafka({ home, jars, port: kafkaPort, controllerPort, say, throwaway })
+      ? await testKafka({ home, jars, port: kafkaPort, controllerPort, say })
       : givenKafka(settings.kafkaBrokers);
   const services = withKafka ? [postgres, kafka] : [postgres];
 

@@ -17,25 +17,19 @@ export const canRunOnDocker = async (): Promise<boolean> => {
 
 export interface DockerKafkaOptions {
   readonly port: number;
-  /** A compose project of its own whose data goes with it: for tests. */
-  readonly throwaway?: string;
   readonly say: Say;
 }
 
 /** Apache Kafka in a container, by the compose file at the root. One that ran before is left running at the end. */
-export const dockerKafka = ({ port, throwaway, say }: DockerKafkaOptions): Service => {
+export const dockerKafka = ({ port, say }: DockerKafkaOptions): Service => {
   const abort = new AbortController();
   let isOurs = false;
   const compose = (...args: readonly string[]) =>
-    runCommand(
-      'docker',
-      [
-        ...['compose', '-f', join(packageRoot, 'docker-compose.kafka.yml')],
-        ...(throwaway === undefined ? [] : ['-p', throwaway]),
-        ...args,
-      ],
-      { cwd: packageRoot, env: { ...process.env, KAFKA_PORT: String(port) }, timeoutMs: 600_000 },
-    );
+    runCommand('docker', [...['compose', '-f', join(packageRoot, 'docker-compose.kafka.yml')], ...args], {
+      cwd: packageRoot,
+      env: { ...process.env, KAFKA_PORT: String(port) },
+      timeoutMs: 600_000,
+    });
   const runsAlready = async (): Promise<boolean> =>
     (await compose('ps', '--status', 'running', '-q', 'kafka')).stdout.trim() !== '';
 
@@ -59,7 +53,7 @@ export const dockerKafka = ({ port, throwaway, say }: DockerKafkaOptions): Servi
     stop: async () => {
       abort.abort();
       if (!isOurs) return;
-      await (throwaway === undefined ? compose('stop', 'kafka') : compose('down', '--volumes'));
+      await compose('stop', 'kafka');
     },
   };
 };

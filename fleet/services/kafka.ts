@@ -25,7 +25,7 @@ export const givenKafka = (brokers: readonly string[]): Service => ({
 });
 
 /** A Kafka for this machine: Docker's if its engine answers, else on Java. Throws the remedies when there is neither. */
-export const localKafka = async (options: JavaKafkaOptions & { readonly throwaway?: string }): Promise<Service> => {
+export const localKafka = async (options: JavaKafkaOptions): Promise<Service> => {
   const [onDocker, onJava] = await Promise.all([canRunOnDocker(), canRunOnJava(options.jars)]);
   if (onDocker) return dockerKafka(options);
   if (onJava) return javaKafka(options);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { weightPolicies } from '../domain/weigh-esps.ts';
 import { ConfigError } from '../errors.ts';
 
 // The one reader of the environment. Each group belongs to one concern; a process names the groups that it needs, so it
@@ -64,7 +65,7 @@ export const logEnv = {
 
 export const workerEnv = { WORKERS_PER_CONSUMER: count(4) };
 
-export const weightEnv = { WEIGHT_POLICY: z.enum(['rates', 'even']).default('rates') };
+export const weightEnv = { WEIGHT_POLICY: z.enum(weightPolicies).default('rates') };
 
 export const healthEnv = {
   HEALTHY_THRESHOLD: count(6),

@@ -95,7 +95,6 @@ export type EmailRecord = z.infer<typeof emailRecord>;
 
 /** A record that the scheduler publishes for messages that are already stored and due (again). */
 export const dueRecord = z.object({ due: z.array(z.uuid()).min(1).max(5_000) });
-export type DueRecord = z.infer<typeof dueRecord>;
 
 // The first branch is the one whose faults are told when neither fits.
 export const sendRecord = z.union([emailRecord, dueRecord]);

@@ -20,4 +20,5 @@ const handled: Outcome = { kind: 'done', records: [] };
 export const done = (...records: readonly OutgoingRecord[]): Outcome =>
   records.length === 0 ? handled : { kind: 'done', records };
 export const reject = (code: string, reason: string): Outcome => ({ kind: 'reject', code, reason });
+/** Nothing to do. @public: one of the three words of every handler. */
 export const skip = (reason: string): Outcome => ({ kind: 'skip', reason });

@@ -83,5 +83,3 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
   }
   return app;
 };
-
-export type App = Awaited<ReturnType<typeof buildApp>>;
