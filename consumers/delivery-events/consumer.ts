@@ -7,7 +7,13 @@ import { lockFence, moveFence } from '../../shared/db/consumer-offsets.ts';
 import type { Database, Pool } from '../../shared/db/connect.ts';
 import { addToDomains } from '../../shared/db/domain-counters.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
-import { eventKey, insertEvents, lockMessages, updateMessageStates } from '../../shared/db/store-events.ts';
+import {
+  eventKey,
+  findMessages,
+  insertEvents,
+  lockMessages,
+  updateMessageStates,
+} from '../../shared/db/store-events.ts';
 import { defineConsumer } from '../../shared/runtime/define-consumer.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
@@ -23,6 +29,21 @@ export interface DeliveryEventsDeps {
   /** The number that an operator raises when a topic was made anew. */
   readonly epoch: number;
 }
+
+// Late bounces can lack our ids, and some ESPs name only their call: the recipient tells the rest.
+const withMessages = async (db: Database, events: readonly StorableEvent[]): Promise<StorableEvent[]> => {
+  const homeless = events.flatMap(({ event, esp, messageId, at }, index) =>
+    messageId === undefined && event.recipient !== undefined && esp !== ''
+      ? [{ index, clue: { esp, recipient: event.recipient, providerMessageId: event.providerMessageId, at } }]
+      : [],
+  );
+  const found = await findMessages(
+    db,
+    homeless.map(({ clue }) => clue),
+  );
+  const homes = new Map(homeless.map(({ index }, place) => [index, found[place]]));
+  return events.map((event, index) => (homes.has(index) ? { ...event, messageId: homes.get(index) } : event));
+};
 
 const storeEvents = async (db: Database, events: readonly StorableEvent[]): Promise<StorableEvent[]> => {
   const fresh = await insertEvents(
@@ -99,7 +120,7 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEve
           );
         }
         const folded = foldRecords(fresh, `${key.topicEpoch}:${key.topic}:${key.partition}`);
-        const stored = await storeEvents(db, folded.storable);
+        const stored = await storeEvents(db, await withMessages(db, folded.storable));
         await changeMessages(db, stored);
         addStored(folded.counts, stored);
         await addToDomains(

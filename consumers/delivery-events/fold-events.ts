@@ -86,7 +86,8 @@ export const foldRecords = (records: readonly PlacedRecord[], place: string): Fo
       continue;
     }
     events.forEach((event, index) => {
-      const at = event.at === undefined ? new Date(timestampMs) : new Date(event.at);
+      // Kafka writes -1 for a record without a time.
+      const at = event.at === undefined ? new Date(Math.max(0, timestampMs)) : new Date(event.at);
       if (event.id === undefined && event.messageId === undefined) {
         addToDomain(counts, event, at);
         return;

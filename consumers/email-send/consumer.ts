@@ -3,7 +3,7 @@
 // On redelivery: stored messages are left alone - their row (or the reaper) owns them - so nothing is sent twice.
 import { randomUUID } from 'node:crypto';
 import type { SendLane, Topic } from '../../shared/contracts/topics.ts';
-import type { EmailRecord, SendRecord } from '../../shared/contracts/email.ts';
+import type { SendRecord } from '../../shared/contracts/email.ts';
 import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
 import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
@@ -11,6 +11,7 @@ import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
+import { readSeedRecord } from './read-seed-record.ts';
 import { prepareRequest, type PreparedRequest } from './prepare-request.ts';
 
 export interface Claims {
@@ -38,7 +39,7 @@ const laneClasses: Readonly<Record<SendLane, MessageClass>> = {
 const recipientsPerSlice = 2_000;
 
 /** A foreign record's id comes from its origin; a replayed one's from the origin that its headers name. */
-const originId = (record: Incoming<EmailRecord>, context: BatchContext): string =>
+const originId = (record: Incoming<SendRecord>, context: BatchContext): string =>
   requestIdOfRecord({
     cluster: record.headers[deadLetterHeaders.cluster] ?? context.cluster,
     topic: record.headers[deadLetterHeaders.topic] ?? context.topic,
@@ -82,8 +83,9 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, ports }: EmailS
           return done();
         }
         try {
-          const requestId = originId({ ...record, value }, context);
-          requests.push(prepareRequest(value, { requestId, laneClass: laneClasses[lane], configuredEsps }));
+          const requestId = originId(record, context);
+          const request = 'body' in value ? readSeedRecord(value) : value;
+          requests.push(prepareRequest(request, { requestId, laneClass: laneClasses[lane], configuredEsps }));
           return done();
         } catch (error) {
           if (error instanceof InvalidMessageError) return reject(error.code, error.message);

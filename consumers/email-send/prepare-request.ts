@@ -2,7 +2,7 @@ import type { EmailRecord, RequestPart, SharedContent } from '../../shared/contr
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
-import { mailboxProviderOf, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
+import { mailboxProviderOf, mailboxProviders, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { wholeRequest } from './split-recipients.ts';
@@ -31,6 +31,21 @@ export interface PreparedRequest {
   readonly part: RequestPart;
   readonly recipients: readonly PreparedRecipient[];
 }
+
+// The door counts rightly, but a foreign producer may claim anything, and a split that does not add up serves nobody.
+const isPartOfItself = (part: RequestPart, providers: readonly MailboxProvider[]): boolean => {
+  const claimed = mailboxProviders.reduce((sum, provider) => sum + (part.providers[provider]?.total ?? 0), 0);
+  const own = Object.entries(wholeRequest(providers).providers);
+  return (
+    part.number < part.of &&
+    part.first + providers.length <= part.total &&
+    claimed === part.total &&
+    own.every(([provider, { total }]) => {
+      const of = part.providers[provider];
+      return of !== undefined && of.first + total <= of.total;
+    })
+  );
+};
 
 /**
  * Checks a record as the door checks a request, since a foreign producer has passed no door. Throws
@@ -72,6 +87,10 @@ export const prepareRequest = (
       bcc: recipient.bcc,
     };
   });
+  const providers = recipients.map((recipient) => recipient.mailboxProvider);
+  if (record.part !== undefined && !isPartOfItself(record.part, providers)) {
+    throw new InvalidMessageError('bad-part', 'The part does not add up with the recipients that it holds.');
+  }
   return {
     id: record.id ?? origin.requestId,
     accountId: record.accountId ?? 'admin',
@@ -82,7 +101,7 @@ export const prepareRequest = (
     sendAt: record.sendAt ?? null,
     asked,
     mail: compileMail(asked),
-    part: record.part ?? wholeRequest(recipients.map((recipient) => recipient.mailboxProvider)),
+    part: record.part ?? wholeRequest(providers),
     recipients,
   };
 };

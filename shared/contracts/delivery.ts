@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { storableText } from './text.ts';
+import { moment, storableText } from './text.ts';
 
 /** What can be told about a message after it was handed to an ESP (`contract` §5). */
 export const deliveryTypes = [
@@ -15,14 +15,19 @@ export const deliveryTypes = [
 export type DeliveryType = (typeof deliveryTypes)[number];
 
 /** Where the ESP's own words are kept: a record of `webhook-<esp>`, and the place inside its body. */
-const rawPointer = z.object({ topic: z.string(), partition: z.int(), offset: z.string(), index: z.int() });
+const rawPointer = z.object({
+  topic: storableText(300),
+  partition: z.int(),
+  offset: storableText(30),
+  index: z.int(),
+});
 
 export const deliveryEvent = z.object({
   domain: z.string().min(1).max(253),
   type: z.enum(deliveryTypes),
   /** The same on every repeat of one happening. Without it the event is only counted, once per record. */
   id: storableText(300).min(1).optional(),
-  at: z.iso.datetime({ offset: true }).optional(),
+  at: moment.optional(),
   messageId: storableText(200).optional(),
   attemptId: storableText(200).optional(),
   providerMessageId: storableText(300).optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { headerText, storableText } from './text.ts';
+import { seedRecord } from './seed-email.ts';
+import { headerText, moment, storableText } from './text.ts';
 
 export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
 export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
@@ -46,7 +47,7 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
       size: z.int().min(1).max(maxRecipients).optional(),
       intervalSeconds: z.int().min(1).max(2_592_000).optional(),
     }).optional(),
-    sendAt: z.iso.datetime({ offset: true }).optional(),
+    sendAt: moment.optional(),
     esps: z
       .array(z.string().regex(/^[a-z0-9-]{1,64}$/))
       .min(1)
@@ -97,7 +98,7 @@ export type EmailRecord = z.infer<typeof emailRecord>;
 export const dueRecord = z.object({ due: z.array(z.uuid()).min(1).max(5_000) });
 
 // The first branch is the one whose faults are told when neither fits.
-export const sendRecord = z.union([emailRecord, dueRecord]);
+export const sendRecord = z.union([emailRecord, dueRecord, seedRecord]);
 export type SendRecord = z.infer<typeof sendRecord>;
 
 /** What the recipients of a request share, as it was asked for: it is stored once a request and compiled for the ESPs. */

@@ -10,3 +10,13 @@ export const storableText = (max: number) =>
 /** Text that may stand in a mail header: one line, so that it cannot add a header of its own (RFC 5322 §2.2). */
 export const headerText = (max: number) =>
   storableText(max).regex(/^[^\r\n]*$/, { error: 'must not contain line breaks' });
+
+const isWithinReach = (text: string): boolean => {
+  const year = new Date(text).getUTCFullYear();
+  return year >= 1970 && year <= 9_999;
+};
+
+/** A moment that Postgres can keep and a day's partition can be named after: ISO 8601 allows the year 0, they do not. */
+export const moment = z.iso
+  .datetime({ offset: true })
+  .refine(isWithinReach, { error: 'must be between the years 1970 and 9999' });

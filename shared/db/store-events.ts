@@ -45,6 +45,41 @@ export const insertEvents = async (db: Database, events: readonly EventRow[]): P
   return new Set(rows.map(eventKey));
 };
 
+/** What an event without our ids still says about the message it belongs to. */
+export interface MessageClue {
+  readonly esp: string;
+  readonly recipient: string;
+  /** The ESP's id of the message or call, where it said it. */
+  readonly providerMessageId: string | undefined;
+  readonly at: Date;
+}
+
+/**
+ * The messages that clues point at, in the clues' order: the newest to this recipient through this ESP within the eight
+ * days before the event (as long as ESPs retry), under the same ESP id where one is known. An attempt whose answer is
+ * not recorded yet has no id, and matches too.
+ */
+export const findMessages = async (db: Database, clues: readonly MessageClue[]): Promise<(string | undefined)[]> => {
+  if (clues.length === 0) return [];
+  const { rows } = await db.query<{ n: string; id: string }>(
+    `select distinct on (c.n) c.n, m.id
+     from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) with ordinality as c(esp, recipient, provider_message_id, at, n)
+     join messages m on m.email in (c.recipient, lower(c.recipient)) and m.esp = c.esp
+       and m.created_at between c.at - interval '8 days' and c.at + interval '5 minutes'
+       and (c.provider_message_id is null or m.provider_message_id = c.provider_message_id
+            or (m.provider_message_id is null and m.status in ('sending', 'unknown')))
+     order by c.n, m.created_at desc`,
+    [
+      clues.map((clue) => clue.esp),
+      clues.map((clue) => clue.recipient),
+      clues.map((clue) => clue.providerMessageId ?? null),
+      clues.map((clue) => clue.at),
+    ],
+  );
+  const found = new Map(rows.map((row) => [Number(row.n) - 1, row.id]));
+  return clues.map((_, index) => found.get(index));
+};
+
 export interface LockedMessage {
   readonly id: string;
   readonly status: MessageState;

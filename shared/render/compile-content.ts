@@ -1,5 +1,6 @@
 import { Liquid, TokenKind, type Template } from 'liquidjs';
 import { InvalidMessageError } from '../errors.ts';
+import { htmlToPlainText } from './html-to-plain-text.ts';
 
 /** The three texts of a mail, as templates. */
 export interface TextTemplates {
@@ -16,10 +17,10 @@ export interface CompiledTexts {
 }
 
 // Limits keep a hostile template from costing more than a long mail would (loops, huge strings). `templates: {}` keeps
-// include and render away from the file system; own properties only, so that no value is reached by inheritance.
+// everything away from the file system; own properties only, so that no value is reached by inheritance.
 const limits = { parseLimit: 10_000_000, renderLimit: 1_000, memoryLimit: 50_000_000 };
-const engineFor = (outputEscape: 'escape' | undefined): Liquid =>
-  new Liquid({
+const engineFor = (outputEscape: 'escape' | undefined): Liquid => {
+  const engine = new Liquid({
     templates: {},
     ownPropertyOnly: true,
     strictFilters: true,
@@ -27,6 +28,12 @@ const engineFor = (outputEscape: 'escape' | undefined): Liquid =>
     ...limits,
     ...(outputEscape === undefined ? {} : { outputEscape }),
   });
+  // There is nothing to include; without these tags a text that tries is refused where it is parsed, at the door.
+  delete engine.tags['include'];
+  delete engine.tags['render'];
+  delete engine.tags['layout'];
+  return engine;
+};
 const plain = engineFor(undefined);
 const escaping = engineFor('escape');
 
@@ -53,13 +60,16 @@ const tokenMaker = (templates: TextTemplates): (() => string) => {
   return () => `[${mark}${next++}${mark}]`;
 };
 
-const compileText = (
-  field: string,
-  template: string,
-  engine: Liquid,
-  newToken: () => string,
-  finish: (text: string) => string,
-) => {
+interface TextKind {
+  readonly engine: Liquid;
+  /** What is done to the value of one output. */
+  readonly finishValue: (value: string) => string;
+  /** What is done to fixed text between tokens, or to a whole text that is one token. */
+  readonly finishText: (text: string) => string;
+}
+
+const compileText = (field: string, template: string, kind: TextKind, newToken: () => string) => {
+  const { engine } = kind;
   let parsed: Template[];
   try {
     parsed = engine.parse(template);
@@ -67,7 +77,7 @@ const compileText = (
     throw badTemplate(field, error);
   }
   const pieces: Piece[] = [];
-  const piece = (parts: Template[]): string => {
+  const piece = (parts: Template[], finish: (text: string) => string): string => {
     const token = newToken();
     const evaluate = (variables: Readonly<Record<string, string>>): string => {
       try {
@@ -81,24 +91,40 @@ const compileText = (
   };
   // With nothing but outputs between fixed text, each output is a token and one call serves many recipients. A tag
   // (condition, loop, assignment) can change anything, so then the whole text is one token.
-  if (parsed.some((part) => part.token.kind === TokenKind.Tag)) return { text: piece(parsed), pieces };
+  if (parsed.some((part) => part.token.kind === TokenKind.Tag)) {
+    return { text: piece(parsed, (text) => kind.finishText(kind.finishValue(text))), pieces };
+  }
   const text = parsed
-    .map((part) => (part.token.kind === TokenKind.Output ? piece([part]) : String(engine.renderSync([part], {}))))
+    .map((part) =>
+      part.token.kind === TokenKind.Output ? piece([part], kind.finishValue) : String(engine.renderSync([part], {})),
+    )
     .join('');
-  return { text, pieces };
+  return { text: kind.finishText(text), pieces };
 };
+
+const keep = (text: string): string => text;
+const subjectKind: TextKind = { engine: plain, finishValue: asOneLine, finishText: keep };
+const textKind: TextKind = { engine: plain, finishValue: keep, finishText: keep };
+const htmlKind: TextKind = { engine: escaping, finishValue: keep, finishText: keep };
+// A text part made from the HTML: its values stand unescaped, since nothing reads them as HTML any more.
+const textOfHtmlKind: TextKind = { engine: plain, finishValue: keep, finishText: htmlToPlainText };
 
 /**
  * Compiles the texts of a mail (Liquid). Values are HTML-escaped in `html` alone; line breaks in a subject's values
- * become spaces, so that no value can add a header. Unknown variables are empty. Throws `InvalidMessageError`
+ * become spaces, so that no value can add a header. Without a text one is made from the HTML. Unknown variables are empty. Throws `InvalidMessageError`
  * `bad-template` for a template that cannot be parsed.
  */
 export const compileContent = (templates: TextTemplates): CompiledTexts => {
   const newToken = tokenMaker(templates);
-  const keep = (text: string): string => text;
-  const subject = compileText('subject', templates.subject, plain, newToken, asOneLine);
-  const text = templates.text === undefined ? undefined : compileText('text', templates.text, plain, newToken, keep);
-  const html = templates.html === undefined ? undefined : compileText('html', templates.html, escaping, newToken, keep);
+  const compile = (field: string, template: string, kind: TextKind) => compileText(field, template, kind, newToken);
+  const subject = compile('subject', templates.subject, subjectKind);
+  const html = templates.html === undefined ? undefined : compile('html', templates.html, htmlKind);
+  const text =
+    templates.text !== undefined
+      ? compile('text', templates.text, textKind)
+      : templates.html !== undefined
+        ? compile('html', templates.html, textOfHtmlKind)
+        : undefined;
   const pieces = [...subject.pieces, ...(text?.pieces ?? []), ...(html?.pieces ?? [])];
   return {
     texts: { subject: subject.text, text: text?.text, html: html?.text },
