@@ -1,21 +1,19 @@
 import type { Delivery, EspLimits } from '../../shared/esp/esp.ts';
 
-/** Rough size of a delivery inside a call, in bytes; an upper bound but for JSON escapes, which the margin below covers. */
+const bytes = (text: string | undefined): number => (text === undefined ? 0 : Buffer.byteLength(text));
+const bytesOfAll = (texts: Readonly<Record<string, string>>): number =>
+  Object.entries(texts).reduce((sum, [name, value]) => sum + bytes(name) + bytes(value), 0);
+
+/** Size of a delivery inside a call, in bytes, but for JSON escapes, which the margin of an ESP's limit covers. */
 const ownBytes = (delivery: Delivery): number => {
-  const values = Object.entries(delivery.values).reduce(
-    (sum, [token, value]) => sum + token.length + value.length * 2,
-    0,
-  );
-  const metadata = Object.entries(delivery.metadata).reduce(
-    (sum, [name, value]) => sum + name.length + value.length * 2,
-    0,
-  );
-  return 600 + values + metadata;
+  const people = [delivery.to, ...delivery.cc, ...delivery.bcc];
+  const addresses = people.reduce((sum, { email, name }) => sum + bytes(email) + bytes(name) + 40, 0);
+  return 500 + addresses + bytesOfAll(delivery.values) + bytesOfAll(delivery.metadata);
 };
 const contentBytes = ({ content }: Delivery): number =>
-  content.subject.length * 2 +
-  (content.text?.length ?? 0) * 2 +
-  (content.html?.length ?? 0) * 2 +
+  bytes(content.subject) +
+  bytes(content.text) +
+  bytes(content.html) +
   content.attachments.reduce((sum, attachment) => sum + attachment.content.length, 0);
 
 const addressesOf = (delivery: Delivery): string[] =>
@@ -36,7 +34,7 @@ export const planCalls = (deliveries: readonly Delivery[], limits: EspLimits): D
   const calls: Delivery[][] = [];
   for (const group of groups.values()) {
     let call: Delivery[] = [];
-    let bytes = 0;
+    let total = 0;
     let addresses = new Set<string>();
     for (const delivery of group) {
       const own = addressesOf(delivery);
@@ -45,16 +43,16 @@ export const planCalls = (deliveries: readonly Delivery[], limits: EspLimits): D
       const repeats = limits.oneContentPerCall && own.some((address) => addresses.has(address));
       const isFull =
         call.length >= limits.deliveriesPerCall ||
-        bytes + size > limits.bytesPerCall ||
+        total + size > limits.bytesPerCall ||
         (limits.oneContentPerCall && addresses.size + own.length > limits.deliveriesPerCall);
       if (call.length > 0 && (isFull || repeats)) {
         calls.push(call);
         call = [];
-        bytes = 0;
+        total = 0;
         addresses = new Set();
       }
       call.push(delivery);
-      bytes += call.length === 1 ? ownBytes(delivery) + contentBytes(delivery) : size;
+      total += call.length === 1 ? ownBytes(delivery) + contentBytes(delivery) : size;
       for (const address of own) addresses.add(address);
     }
     if (call.length > 0) calls.push(call);
