@@ -12,6 +12,10 @@ export interface MadeSecrets {
     readonly sendgridApiKey: string;
     readonly postmarkServerToken: string;
     readonly postmarkWebhookPassword: string;
+    readonly sparkpostApiKey: string;
+    readonly sparkpostWebhookPassword: string;
+    readonly socketlabsApiKey: string;
+    readonly socketlabsWebhookSecret: string;
   };
 }
 
@@ -44,5 +48,13 @@ export const readSecrets = (home: string): MadeSecrets => ({
     sendgridApiKey: madeOnce(join(home, 'simulator', 'sendgrid-api-key'), () => `SG.${randomText()}`),
     postmarkServerToken: madeOnce(join(home, 'simulator', 'postmark-server-token'), randomText),
     postmarkWebhookPassword: madeOnce(join(home, 'simulator', 'postmark-webhook-password'), randomText),
+    sparkpostApiKey: madeOnce(join(home, 'simulator', 'sparkpost-api-key'), () => randomBytes(20).toString('hex')),
+    sparkpostWebhookPassword: madeOnce(join(home, 'simulator', 'sparkpost-webhook-password'), randomText),
+    // SocketLabs' keys of today: 20 characters, a dot, 40 characters.
+    socketlabsApiKey: madeOnce(
+      join(home, 'simulator', 'socketlabs-api-key'),
+      () => `${randomBytes(10).toString('hex')}.${randomBytes(20).toString('hex')}`,
+    ),
+    socketlabsWebhookSecret: madeOnce(join(home, 'simulator', 'socketlabs-webhook-secret'), randomText),
   },
 });

@@ -36,7 +36,7 @@ const allEnv = {
 };
 
 /** Credentials any of which turn a real ESP on. */
-const espCredentials = ['SENDGRID_API_KEY', 'POSTMARK_SERVER_TOKEN'];
+const espCredentials = ['SENDGRID_API_KEY', 'POSTMARK_SERVER_TOKEN', 'SPARKPOST_API_KEY', 'SOCKETLABS_API_KEY'];
 
 export interface FleetSettings {
   readonly home: string;
@@ -84,6 +84,14 @@ const simulatorVariables = (
     POSTMARK_WEBHOOK_USER: 'simulator',
     POSTMARK_WEBHOOK_PASSWORD: simulator.postmarkWebhookPassword,
     POSTMARK_BASE_URL: `${options.simulatorUrl}/postmark`,
+    SPARKPOST_API_KEY: simulator.sparkpostApiKey,
+    SPARKPOST_WEBHOOK_USER: 'simulator',
+    SPARKPOST_WEBHOOK_PASSWORD: simulator.sparkpostWebhookPassword,
+    SPARKPOST_BASE_URL: `${options.simulatorUrl}/sparkpost`,
+    SOCKETLABS_SERVER_ID: '10001',
+    SOCKETLABS_API_KEY: simulator.socketlabsApiKey,
+    SOCKETLABS_WEBHOOK_SECRET: simulator.socketlabsWebhookSecret,
+    SOCKETLABS_BASE_URL: `${options.simulatorUrl}/socketlabs`,
   };
 };
 

@@ -16,6 +16,11 @@ await runProcess('simulator', env, async (scope) => {
       webhookUser: env.POSTMARK_WEBHOOK_USER,
       webhookPassword: env.POSTMARK_WEBHOOK_PASSWORD,
     },
+    sparkpost: {
+      apiKey: env.SPARKPOST_API_KEY,
+      webhookUser: env.SPARKPOST_WEBHOOK_USER,
+      webhookPassword: env.SPARKPOST_WEBHOOK_PASSWORD,
+    },
   });
   scope.onClose('simulator', () => simulator.close());
   const address = await simulator.listen('127.0.0.1', env.SIMULATOR_PORT);

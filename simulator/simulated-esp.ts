@@ -77,6 +77,8 @@ export interface SimulatedEsp {
   readonly broken: () => WireAnswer;
   /** Checks a call as strictly as the provider and takes what it would take. */
   readonly receive: (request: WireRequest) => Receipt;
+  /** Forgets what it remembers from call to call. */
+  readonly reset?: () => void;
   /** The messages of a call that was taken, read again from its body. */
   readonly render: (body: Buffer, providerIds: readonly string[]) => readonly AcceptedMessage[];
   readonly webhook: {

@@ -8,6 +8,7 @@ import { simulatedPostmark, type PostmarkOptions } from './postmark.ts';
 import { seededRandom, seedOf } from './random.ts';
 import { simulatedSendgrid, type SendgridOptions } from './sendgrid.ts';
 import type { SimulatedEsp, TakenMessage, WireAnswer } from './simulated-esp.ts';
+import { simulatedSparkpost, type SparkpostOptions } from './sparkpost.ts';
 import { createWebhookQueue, type WebhookQueue } from './webhook-queue.ts';
 
 export interface SimulatorOptions {
@@ -16,6 +17,7 @@ export interface SimulatorOptions {
   readonly seed: number;
   readonly sendgrid: SendgridOptions;
   readonly postmark: PostmarkOptions;
+  readonly sparkpost: SparkpostOptions;
 }
 
 export interface Simulator {
@@ -58,7 +60,11 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     });
     return { esp, control, webhooks, accepted: 0 };
   };
-  const stations = [station(simulatedSendgrid(options.sendgrid)), station(simulatedPostmark(options.postmark))];
+  const stations = [
+    station(simulatedSendgrid(options.sendgrid)),
+    station(simulatedPostmark(options.postmark)),
+    station(simulatedSparkpost(options.sparkpost)),
+  ];
   const stationOf = (kind: string): Station | undefined => stations.find(({ esp }) => esp.kind === kind);
   let anonymous = 0;
 
@@ -133,6 +139,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
   app.post('/reset', (_request, reply) => {
     for (const at of stations) {
       at.control.reset();
+      at.esp.reset?.();
       at.webhooks.clear();
       at.accepted = 0;
     }

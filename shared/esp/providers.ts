@@ -5,6 +5,8 @@ import { createPostmark } from './postmark/send.ts';
 import { translatePostmarkWebhook, verifyPostmarkWebhook } from './postmark/webhook.ts';
 import { createSendgrid } from './sendgrid/send.ts';
 import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
+import { createSparkpost } from './sparkpost/send.ts';
+import { translateSparkpostWebhook, verifySparkpostWebhook } from './sparkpost/webhook.ts';
 
 /** The values of the settings group `espEnv`, as the environment's one reader hands them down. */
 export type EspSettings = { readonly [Name in keyof typeof espEnv]?: z.infer<(typeof espEnv)[Name]> | undefined };
@@ -40,6 +42,14 @@ export const providers: readonly Provider[] = [
     verifier: ({ POSTMARK_WEBHOOK_USER: user, POSTMARK_WEBHOOK_PASSWORD: password }) =>
       user === undefined || password === undefined ? undefined : verifyPostmarkWebhook({ user, password }),
     translate: translatePostmarkWebhook,
+  },
+  {
+    kind: 'sparkpost',
+    createEsp: ({ SPARKPOST_API_KEY: apiKey, SPARKPOST_BASE_URL: baseUrl }) =>
+      apiKey === undefined ? undefined : createSparkpost({ name: 'sparkpost', apiKey, baseUrl }),
+    verifier: ({ SPARKPOST_WEBHOOK_USER: user, SPARKPOST_WEBHOOK_PASSWORD: password }) =>
+      user === undefined || password === undefined ? undefined : verifySparkpostWebhook({ user, password }),
+    translate: translateSparkpostWebhook,
   },
 ];
 

@@ -8,6 +8,7 @@ export const testCredentials = {
   serverToken: 'test-token',
   webhookUser: 'hook',
   webhookPassword: 'höok:password',
+  sparkpostKey: 'sparkpost-test-key',
 } as const;
 
 interface ReceivedPost {
@@ -64,12 +65,13 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   const { port } = receiver.address() as AddressInfo;
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const { apiKey, ...postmark } = testCredentials;
+  const { apiKey, serverToken, webhookUser, webhookPassword, sparkpostKey } = testCredentials;
   const simulator = createSimulator({
     webhookUrl: `http://127.0.0.1:${port}/webhooks`,
     seed,
     sendgrid: { apiKey, privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() },
-    postmark,
+    postmark: { serverToken, webhookUser, webhookPassword },
+    sparkpost: { apiKey: sparkpostKey, webhookUser, webhookPassword },
   });
   const address = await simulator.listen('127.0.0.1', 0);
   const control: TestSimulator['control'] = async (kind, settings) => {
@@ -77,7 +79,7 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
     if (response.status !== 200) throw new Error(await response.text());
   };
   const quiet = async (): Promise<void> => {
-    for (const kind of ['sendgrid', 'postmark'])
+    for (const kind of ['sendgrid', 'postmark', 'sparkpost'])
       await control(kind, { latencyMs: 0, jitterMs: 0, delivered: 0, bounced: 0 });
   };
   await quiet();

@@ -1,9 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { InvalidMessageError } from '../../errors.ts';
-import type { EspEvent, NoEvent, TranslateWebhook, VerifyWebhook } from '../esp.ts';
+import { verifyBasicCredentials } from '../basic-credentials.ts';
+import type { EspEvent, NoEvent, TranslateWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
 import { isRecord } from '../http-answer.ts';
-import { requestHeader } from '../request-header.ts';
 import {
   event,
   idText,
@@ -20,21 +19,8 @@ import {
 } from '../webhook-item.ts';
 import { postmarkIds } from './payload.ts';
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** Postmark signs nothing: the webhook's address carries Basic credentials. Digests make both sides equally long. */
-export const verifyPostmarkWebhook = (credentials: {
-  readonly user: string;
-  readonly password: string;
-}): VerifyWebhook => {
-  const expected = digest(`${credentials.user}:${credentials.password}`);
-  return ({ headers }) => {
-    const given = /^Basic +(.*)$/i.exec(requestHeader(headers, 'authorization') ?? '')?.[1];
-    return (
-      timingSafeEqual(digest(Buffer.from(given ?? '', 'base64').toString('utf8')), expected) && given !== undefined
-    );
-  };
-};
+/** Postmark signs nothing: the webhook's address carries Basic credentials. */
+export const verifyPostmarkWebhook = verifyBasicCredentials;
 
 const hard = event('bounced', 'hard');
 const soft = event('bounced', 'soft');
