@@ -123,6 +123,7 @@ export const composeSettings = (
     ADMIN_API_KEY: secrets.adminKey,
     JWT_SECRET: secrets.jwtSecret,
     MAILFLEET_HOME: home,
+    BLOB_DIR: join(home, 'blobs'),
     SIMULATOR_PORT: String(env.SIMULATOR_PORT),
     ...(hasSimulator
       ? simulatorVariables(source, secrets, { url, simulatorUrl: `http://127.0.0.1:${env.SIMULATOR_PORT}` })

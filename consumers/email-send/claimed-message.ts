@@ -1,3 +1,4 @@
+import type { TemplateValues } from '../../shared/contracts/email.ts';
 import { attemptId, publicMessageId } from '../../shared/domain/request-ids.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { addressOf, type CompiledMail } from './compile-mail.ts';
@@ -7,7 +8,7 @@ type Weights = Readonly<Record<string, number>>;
 
 /** What a recipient brings beyond its address. */
 interface ClaimedData {
-  readonly substitutions?: Readonly<Record<string, string>> | undefined;
+  readonly substitutions?: TemplateValues | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly cc?: readonly string[] | undefined;
   readonly bcc?: readonly string[] | undefined;

@@ -1,4 +1,4 @@
-import type { SharedContent } from '../../shared/contracts/email.ts';
+import type { SharedContent, TemplateValues } from '../../shared/contracts/email.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
 import type { Address, MailContent } from '../../shared/esp/esp.ts';
@@ -8,7 +8,7 @@ export interface CompiledMail {
   /** One object for all recipients, so that adapters may group by identity. */
   readonly content: MailContent;
   /** Token → ready string. Throws `InvalidMessageError` when a template cannot be evaluated with these variables. */
-  valuesFor(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>>;
+  valuesFor(variables: TemplateValues): Readonly<Record<string, string>>;
 }
 
 /** An address that was checked at the door, in the ESP port's form. Throws `InvalidMessageError` when it is none. */
@@ -23,11 +23,14 @@ const noSubject = '(no subject)';
 
 /** Asked content → what ESPs carry. Throws `InvalidMessageError` (`bad-template`, `bad-address`). */
 export const compileMail = (asked: SharedContent): CompiledMail => {
-  const compiled = compileContent({
-    subject: asked.subject === undefined || asked.subject === '' ? noSubject : asked.subject,
-    text: asked.text,
-    html: asked.html,
-  });
+  const compiled = compileContent(
+    {
+      subject: asked.subject === undefined || asked.subject === '' ? noSubject : asked.subject,
+      text: asked.text,
+      html: asked.html,
+    },
+    { strictVariables: asked.strictVariables === true },
+  );
   return {
     content: {
       from: addressOf(asked.from),
@@ -39,6 +42,6 @@ export const compileMail = (asked: SharedContent): CompiledMail => {
       tags: asked.tags ?? [],
       attachments: asked.attachments ?? [],
     },
-    valuesFor: (variables) => compiled.valuesFor(variables),
+    valuesFor: (variables) => compiled.valuesFor({ ...asked.data, ...variables }),
   };
 };

@@ -16,6 +16,7 @@ import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules
 import type { SendLane } from '../../shared/contracts/topics.ts';
 import { byWeight, candidatesFrom, claimedMessage } from './claimed-message.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
+import type { HeavyContents } from './consumer-content.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
 import type { PreparedRequest } from './prepare-request.ts';
@@ -33,7 +34,7 @@ const emptyToNull = (data: RecipientData): RecipientData | null =>
   Object.values(data).every((value) => value === undefined) ? null : data;
 
 /** Claims on Postgres for one lane. */
-export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings): Claims => {
+export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, content: HeavyContents): Claims => {
   const standing = new Map<string, { readonly decision: Decision; readonly readAt: number }>();
   const cycles = new Map<string, string[]>();
 
@@ -204,7 +205,9 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings): C
         for (const message of due) {
           const request = requests.get(message.requestId);
           if (request === undefined) continue;
-          const mail = mails.get(request.id) ?? compileMail(request.content);
+          const { contentRef } = request.content;
+          const heavy = contentRef === undefined ? undefined : await content.load(contentRef);
+          const mail = mails.get(request.id) ?? compileMail({ ...request.content, ...heavy });
           mails.set(request.id, mail);
           const standingOfAccount = await standingDecision(message.accountId);
           const weights = restrictWeights(standingOfAccount.weights, request.esps ?? undefined);

@@ -12,6 +12,7 @@ import { defineConsumer, type BatchContext, type Incoming } from '../../shared/r
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
 import { readSeedRecord } from './read-seed-record.ts';
+import type { HeavyContents } from './consumer-content.ts';
 import { prepareRequest, type PreparedRequest } from './prepare-request.ts';
 
 export interface Claims {
@@ -26,6 +27,7 @@ export interface EmailSendDeps {
   readonly topic: Topic<SendRecord>;
   readonly configuredEsps: readonly string[];
   readonly claims: Claims;
+  readonly content: HeavyContents;
   readonly ports: DeliveryPorts;
 }
 
@@ -68,7 +70,7 @@ const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => 
 };
 
 /** The consumer of one lane. */
-export const emailSend = ({ lane, topic, configuredEsps, claims, ports }: EmailSendDeps) =>
+export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports }: EmailSendDeps) =>
   defineConsumer<SendRecord>({
     name: lane,
     topics: [topic],
@@ -76,7 +78,7 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, ports }: EmailS
     handleBatch: async (records, context) => {
       const requests: PreparedRequest[] = [];
       const due: string[] = [];
-      const outcomes = records.map((record): Outcome => {
+      const prepare = async (record: Incoming<SendRecord>): Promise<Outcome> => {
         const { value } = record;
         if ('due' in value) {
           due.push(...value.due);
@@ -85,13 +87,23 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, ports }: EmailS
         try {
           const requestId = originId(record, context);
           const request = 'body' in value ? readSeedRecord(value) : value;
-          requests.push(prepareRequest(request, { requestId, laneClass: laneClasses[lane], configuredEsps }));
+          const heavy = request.contentRef === undefined ? undefined : await content.load(request.contentRef);
+          requests.push(
+            prepareRequest(request, {
+              heavy,
+              requestId,
+              laneClass: laneClasses[lane],
+              configuredEsps,
+            }),
+          );
           return done();
         } catch (error) {
           if (error instanceof InvalidMessageError) return reject(error.code, error.message);
           throw error;
         }
-      });
+      };
+      const outcomes: Outcome[] = [];
+      for (const record of records) outcomes.push(await prepare(record));
 
       const mustGoOn = (): void => {
         // What is not claimed yet stays on the topic, for whoever has the partition next.

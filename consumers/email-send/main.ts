@@ -1,5 +1,6 @@
 import {
   adminEnv,
+  blobEnv,
   espEnv,
   healthEnv,
   kafkaEnv,
@@ -13,11 +14,13 @@ import { sendLanes, topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import { configuredEsps } from '../../shared/esp/providers.ts';
+import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { claimsOn } from './consumer-claims.ts';
+import { heavyContentsFrom } from './consumer-content.ts';
 import { portsOn } from './consumer-ports.ts';
 import { emailSend } from './consumer.ts';
 
@@ -27,6 +30,7 @@ const env = readEnv({
   ...postgresEnv,
   ...espEnv,
   ...weightEnv,
+  ...blobEnv,
   ...healthEnv,
   ...adminEnv,
   ...logEnv,
@@ -52,12 +56,14 @@ await runProcess(lane, env, async (scope) => {
   });
   onClose('publisher', () => publisher.close());
 
+  const content = heavyContentsFrom(createBlobStore(env));
   const configured = esps.map((esp) => esp.name);
   const definition = emailSend({
     lane,
     topic: topicsOf(env).send[lane],
     configuredEsps: configured,
-    claims: claimsOn(pool, lane, { policy: env.WEIGHT_POLICY, esps: configured }),
+    claims: claimsOn(pool, lane, { policy: env.WEIGHT_POLICY, esps: configured }, content),
+    content,
     ports: portsOn(pool, esps, metrics, { roundSeconds: env.HEALTH_ROUND_SECONDS, patienceMs: 20_000 }),
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);

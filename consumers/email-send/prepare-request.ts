@@ -1,4 +1,10 @@
-import type { EmailRecord, RequestPart, SharedContent } from '../../shared/contracts/email.ts';
+import type {
+  EmailRecord,
+  HeavyContent,
+  RequestPart,
+  SharedContent,
+  TemplateValues,
+} from '../../shared/contracts/email.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
@@ -11,7 +17,7 @@ export interface PreparedRecipient {
   readonly email: string;
   readonly name: string | null;
   readonly mailboxProvider: MailboxProvider;
-  readonly substitutions?: Readonly<Record<string, string>> | undefined;
+  readonly substitutions?: TemplateValues | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly cc?: readonly string[] | undefined;
   readonly bcc?: readonly string[] | undefined;
@@ -53,7 +59,13 @@ const isPartOfItself = (part: RequestPart, providers: readonly MailboxProvider[]
  */
 export const prepareRequest = (
   record: EmailRecord,
-  origin: { readonly requestId: string; readonly laneClass: MessageClass; readonly configuredEsps: readonly string[] },
+  origin: {
+    readonly requestId: string;
+    readonly laneClass: MessageClass;
+    readonly configuredEsps: readonly string[];
+    /** What `contentRef` names, when the record has one. */
+    readonly heavy?: HeavyContent | undefined;
+  },
 ): PreparedRequest => {
   const faults = checkEmailRequest(record);
   if (faults.length > 0) {
@@ -72,6 +84,9 @@ export const prepareRequest = (
     headers: record.headers,
     tags: record.tags,
     attachments: record.attachments,
+    data: record.data,
+    strictVariables: record.strictVariables,
+    contentRef: record.contentRef,
   };
   const recipients = record.recipients.map((recipient): PreparedRecipient => {
     const address = parseAddress(recipient.email);
@@ -100,7 +115,7 @@ export const prepareRequest = (
     esps: record.esps ?? null,
     sendAt: record.sendAt ?? null,
     asked,
-    mail: compileMail(asked),
+    mail: compileMail({ ...asked, ...origin.heavy }),
     part: record.part ?? wholeRequest(providers),
     recipients,
   };

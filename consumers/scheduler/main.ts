@@ -1,12 +1,13 @@
-import { adminEnv, kafkaEnv, logEnv, postgresEnv, readEnv } from '../../shared/config/env.ts';
+import { adminEnv, blobEnv, kafkaEnv, logEnv, postgresEnv, readEnv } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
+import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
-import { dueTicker, partitionsTicker, reaper } from './tickers.ts';
+import { contentPurge, dueTicker, partitionsTicker, reaper } from './tickers.ts';
 
-const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...adminEnv, ...logEnv });
+const env = readEnv({ ...kafkaEnv, ...blobEnv, ...postgresEnv, ...adminEnv, ...logEnv });
 
 await runProcess('scheduler', env, (scope) => {
   const { log, onClose } = scope;
@@ -21,9 +22,10 @@ await runProcess('scheduler', env, (scope) => {
     deadlineMs: 10_000,
   });
   onClose('publisher', () => publisher.close());
-  const deps = { pool, publisher, topics: topicsOf(env), log };
+  const deps = { pool, publisher, topics: topicsOf(env), blobs: createBlobStore(env), log };
   runTicker(reaper(deps), scope);
   runTicker(dueTicker(deps), scope);
   runTicker(partitionsTicker(deps), scope);
+  runTicker(contentPurge(deps), scope);
   return Promise.resolve();
 });

@@ -6,7 +6,9 @@ import { sendLanes } from '../../shared/contracts/topics.ts';
 import type { Pool } from '../../shared/db/connect.ts';
 import { expireLeases, releaseUnknown, takeDueMessages } from '../../shared/db/due-messages.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
+import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
 import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
+import type { BlobStore } from '../../shared/runtime/blob-store.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Publisher } from '../../shared/runtime/publisher.ts';
 import type { Ticker } from '../../shared/runtime/run-ticker.ts';
@@ -16,6 +18,7 @@ export interface SchedulerDeps {
   readonly pool: Pool;
   readonly publisher: Publisher;
   readonly topics: Topics;
+  readonly blobs: BlobStore;
   readonly log: Logger;
 }
 
@@ -51,6 +54,21 @@ export const dueTicker = ({ pool, publisher, topics }: SchedulerDeps): Ticker =>
       })),
     );
     return due.length >= dueLimit;
+  },
+});
+
+/** Removes content from the blob store after its last use. A process that dies in between removes it again. */
+export const contentPurge = ({ pool, blobs }: SchedulerDeps): Ticker => ({
+  name: 'content-purge',
+  everyMs: 600_000,
+  tick: async () => {
+    const old = await contentToPurge(pool);
+    for (const { contentRef } of old) await blobs.remove(contentRef);
+    await forgetContent(
+      pool,
+      old.map(({ id }) => id),
+    );
+    return old.length >= 100;
   },
 });
 

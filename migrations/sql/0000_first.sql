@@ -211,6 +211,7 @@ CREATE INDEX "messages_email" ON "messages" USING btree ("email");--> statement-
 CREATE INDEX "messages_leased" ON "messages" USING btree ("lease_until") WHERE status = 'sending';--> statement-breakpoint
 CREATE INDEX "messages_due" ON "messages" USING btree ("due_at") WHERE status in ('queued', 'scheduled', 'unknown');--> statement-breakpoint
 CREATE INDEX "requests_account_created" ON "requests" USING btree ("account_id","created_at");--> statement-breakpoint
+CREATE INDEX "requests_heavy" ON "requests" USING btree ("created_at") WHERE content ? 'contentRef';--> statement-breakpoint
 CREATE INDEX "weight_decisions_latest" ON "weight_decisions" USING btree ("account_id","batch_id","id");--> statement-breakpoint
 -- Rows that are updated a few times soon after they were written: room on the page, and early vacuums.
 ALTER TABLE "messages" SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);--> statement-breakpoint

@@ -1,4 +1,4 @@
-import type { EmailRequest, RequestPart } from '../../shared/contracts/email.ts';
+import type { EmailRequest, HeavyContent, RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
 import { mailboxProviderOf } from '../../shared/domain/mailbox-provider.ts';
@@ -10,12 +10,16 @@ export interface Accepted {
   readonly messages: readonly { readonly id: string; readonly email: string }[];
   readonly lane: SendLane;
   readonly records: readonly { readonly key: string; readonly value: string }[];
+  /** Content too large for a record: to be stored before the records are published. */
+  readonly blob: { readonly key: string; readonly body: string } | undefined;
 }
 
 export type Acceptance =
   { readonly ok: true; readonly accepted: Accepted } | { readonly ok: false; readonly tooLargeBytes: number };
 
 const recipientsPerPart = 500;
+// Above this, records carry a reference: a topic is no place for attachments that many records would repeat.
+const inlineContentBytes = 262_144;
 // A record must fit a topic's 2 MiB with its headers and what UTF-8 adds; small parts also spread over the partitions.
 const bytesPerRecord = 900_000;
 
@@ -36,7 +40,12 @@ export const accept = (
   caller: { readonly accountId: string; readonly requestId: string },
 ): Acceptance => {
   const { recipients, ...shared } = request;
-  const content = { ...shared, id: caller.requestId, accountId: caller.accountId };
+  const { text, html, attachments, data, ...light } = shared;
+  const origin = { id: caller.requestId, accountId: caller.accountId };
+  const heavy = JSON.stringify({ text, html, attachments, data } satisfies HeavyContent);
+  const isHeavy = Buffer.byteLength(heavy) > inlineContentBytes;
+  const contentRef = `content/${caller.requestId}.json`;
+  const content = isHeavy ? { ...light, ...origin, contentRef } : { ...shared, ...origin };
   const contentBytes = Buffer.byteLength(JSON.stringify(content));
   const idOf = messageIdsOf(caller.requestId);
   const messages: { readonly id: string; readonly email: string }[] = [];
@@ -81,5 +90,6 @@ export const accept = (
     return { key: `${caller.requestId}:${number}`, value };
   });
   const lane = lanes[request.class ?? 'transactional'];
-  return { ok: true, accepted: { requestId: caller.requestId, messages, lane, records } };
+  const blob = isHeavy ? { key: contentRef, body: heavy } : undefined;
+  return { ok: true, accepted: { requestId: caller.requestId, messages, lane, records, blob } };
 };

@@ -1,6 +1,7 @@
 import { v7 as uuidV7 } from 'uuid';
 import {
   adminEnv,
+  blobEnv,
   domainEnv,
   espEnv,
   httpEnv,
@@ -14,6 +15,7 @@ import {
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { configuredEsps, providers } from '../../shared/esp/providers.ts';
+import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { createAuthenticate } from './http/authenticate.ts';
@@ -28,6 +30,7 @@ const env = readEnv({
   ...espEnv,
   ...weightEnv,
   ...domainEnv,
+  ...blobEnv,
   ...adminEnv,
   ...logEnv,
 });
@@ -64,6 +67,7 @@ await runProcess('ingress', env, async (scope) => {
       pool,
       topics: topicsOf(env),
       recent: createRecentRequests(),
+      blobs: createBlobStore(env),
       metrics,
       authenticate: createAuthenticate(env.ADMIN_API_KEY),
       esps,

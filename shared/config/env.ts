@@ -75,6 +75,12 @@ export const healthEnv = {
 
 export const domainEnv = { DELIVERED_THRESHOLD: count(1000) };
 
+export const blobEnv = {
+  /** Folder for content above 256 KiB; every process of the fleet must see the same one. */
+  BLOB_DIR: z.string().min(1).default('.mailfleet/blobs'),
+  BLOB_S3_BUCKET: optional,
+};
+
 /** An ESP is on when its credentials are set. */
 export const sendgridEnv = {
   SENDGRID_API_KEY: optional,
@@ -164,6 +170,7 @@ export const envGroups = {
   weightEnv,
   healthEnv,
   domainEnv,
+  blobEnv,
   sendgridEnv,
   postmarkEnv,
   sparkpostEnv,

@@ -13,7 +13,17 @@ export const requestId = z
 
 // An address with its display name, as RFC 5322 writes it; parsed and judged in domain/email-address.ts.
 const address = headerText(998).min(3);
-const values = z.record(storableText(200), storableText(100_000));
+const metadata = z.record(storableText(200), storableText(100_000));
+
+/** A value that templates can use: text mostly, lists and objects for loops and paths. */
+const templateValue = z
+  .union([storableText(100_000), z.number(), z.boolean(), z.null(), z.array(z.json()), z.record(z.string(), z.json())])
+  .refine((value) => typeof value !== 'object' || !JSON.stringify(value).includes('\\u0000'), {
+    error: 'must not contain NUL characters',
+  });
+const values = z.record(storableText(200), templateValue);
+/** Variables of a template, by name. */
+export type TemplateValues = Readonly<Record<string, unknown>>;
 
 /** One shape for both roads: HTTP refuses unknown properties, a Kafka record lets them pass (contracts grow by fields). */
 const emailBody = (object: typeof z.strictObject | typeof z.object) => {
@@ -23,7 +33,7 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     cc: z.array(address).max(50).optional(),
     bcc: z.array(address).max(50).optional(),
     substitutions: values.optional(),
-    metadata: values.optional(),
+    metadata: metadata.optional(),
   });
   const attachment = object({
     filename: headerText(255).min(1),
@@ -57,6 +67,10 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     headers: z
       .record(z.string().regex(/^[!-9;-~]{1,76}$/, { error: 'is not a header name' }), headerText(998))
       .optional(),
+    /** Variables that all recipients share; a recipient's own substitutions win. */
+    data: values.optional(),
+    /** True: a variable that has no value refuses the request, instead of standing for nothing. */
+    strictVariables: z.boolean().optional(),
     attachments: z.array(attachment).max(50).optional(),
     unsubscribe: object({ list: headerText(128).min(1) }).optional(),
   });
@@ -90,6 +104,11 @@ export type RequestPart = z.infer<typeof part>;
 export const emailRecord = emailBody(z.object).extend({
   id: requestId.optional(),
   accountId: headerText(128).min(1).optional(),
+  /** Key of the blob that holds the heavy fields (text, html, attachments, data) when they are too large for a record. */
+  contentRef: z
+    .string()
+    .regex(/^content\/[A-Za-z0-9._:-]{1,140}\.json$/)
+    .optional(),
   part: part.optional(),
 });
 export type EmailRecord = z.infer<typeof emailRecord>;
@@ -101,8 +120,22 @@ export const dueRecord = z.object({ due: z.array(z.uuid()).min(1).max(5_000) });
 export const sendRecord = z.union([emailRecord, dueRecord, seedRecord]);
 export type SendRecord = z.infer<typeof sendRecord>;
 
+/** The fields that can be large: they go to the blob store together. */
+export const heavyContent = emailRecord.pick({ text: true, html: true, attachments: true, data: true });
+export type HeavyContent = z.infer<typeof heavyContent>;
+
 /** What the recipients of a request share, as it was asked for: it is stored once a request and compiled for the ESPs. */
 export type SharedContent = Pick<
   EmailRecord,
-  'from' | 'replyTo' | 'subject' | 'text' | 'html' | 'headers' | 'tags' | 'attachments'
+  | 'from'
+  | 'replyTo'
+  | 'subject'
+  | 'text'
+  | 'html'
+  | 'headers'
+  | 'tags'
+  | 'attachments'
+  | 'data'
+  | 'strictVariables'
+  | 'contentRef'
 >;

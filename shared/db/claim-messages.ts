@@ -1,8 +1,9 @@
+import type { TemplateValues } from '../contracts/email.ts';
 import type { Database } from './connect.ts';
 
 /** What a recipient brings beyond its address. */
 export interface RecipientData {
-  readonly substitutions?: Readonly<Record<string, string>> | undefined;
+  readonly substitutions?: TemplateValues | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly cc?: readonly string[] | undefined;
   readonly bcc?: readonly string[] | undefined;

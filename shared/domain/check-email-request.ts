@@ -42,7 +42,9 @@ export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] 
 
   checkAddress('/from', request.from);
   checkAddress('/replyTo', request.replyTo);
-  if (request.text === undefined && request.html === undefined) fault('/text', 'is required when there is no html');
+  const isElsewhere = 'contentRef' in request && request.contentRef !== undefined;
+  if (request.text === undefined && request.html === undefined && !isElsewhere)
+    fault('/text', 'is required when there is no html');
   request.recipients.forEach((recipient, index) => {
     if (faults.length >= maxFaults) return;
     checkAddress(`/recipients/${index}/email`, recipient.email);

@@ -1,3 +1,4 @@
+import type { TemplateValues } from '../contracts/email.ts';
 import { Liquid, TokenKind, type Template } from 'liquidjs';
 import { InvalidMessageError } from '../errors.ts';
 import { htmlToPlainText } from './html-to-plain-text.ts';
@@ -13,18 +14,18 @@ export interface CompiledTexts {
   /** The texts with an opaque token wherever recipients may differ. */
   readonly texts: TextTemplates;
   /** The ready string of every token for one recipient's variables. Throws `InvalidMessageError` `bad-template`. */
-  valuesFor(variables: Readonly<Record<string, string>>): Record<string, string>;
+  valuesFor(variables: TemplateValues): Record<string, string>;
 }
 
 // Limits keep a hostile template from costing more than a long mail would (loops, huge strings). `templates: {}` keeps
 // everything away from the file system; own properties only, so that no value is reached by inheritance.
 const limits = { parseLimit: 10_000_000, renderLimit: 1_000, memoryLimit: 50_000_000 };
-const engineFor = (outputEscape: 'escape' | undefined): Liquid => {
+const engineFor = (outputEscape: 'escape' | undefined, strictVariables: boolean): Liquid => {
   const engine = new Liquid({
     templates: {},
     ownPropertyOnly: true,
     strictFilters: true,
-    strictVariables: false,
+    strictVariables,
     ...limits,
     ...(outputEscape === undefined ? {} : { outputEscape }),
   });
@@ -34,14 +35,16 @@ const engineFor = (outputEscape: 'escape' | undefined): Liquid => {
   delete engine.tags['layout'];
   return engine;
 };
-const plain = engineFor(undefined);
-const escaping = engineFor('escape');
+const engines = {
+  lenient: { plain: engineFor(undefined, false), escaping: engineFor('escape', false) },
+  strict: { plain: engineFor(undefined, true), escaping: engineFor('escape', true) },
+};
 
 const asOneLine = (text: string): string => text.replace(/[\r\n]+/g, ' ');
 
 interface Piece {
   readonly token: string;
-  evaluate(variables: Readonly<Record<string, string>>): string;
+  evaluate(variables: TemplateValues): string;
 }
 
 const badTemplate = (field: string, error: unknown): InvalidMessageError =>
@@ -79,7 +82,7 @@ const compileText = (field: string, template: string, kind: TextKind, newToken: 
   const pieces: Piece[] = [];
   const piece = (parts: Template[], finish: (text: string) => string): string => {
     const token = newToken();
-    const evaluate = (variables: Readonly<Record<string, string>>): string => {
+    const evaluate = (variables: TemplateValues): string => {
       try {
         return finish(String(engine.renderSync(parts, variables)));
       } catch (error) {
@@ -103,27 +106,38 @@ const compileText = (field: string, template: string, kind: TextKind, newToken: 
 };
 
 const keep = (text: string): string => text;
-const subjectKind: TextKind = { engine: plain, finishValue: asOneLine, finishText: keep };
-const textKind: TextKind = { engine: plain, finishValue: keep, finishText: keep };
-const htmlKind: TextKind = { engine: escaping, finishValue: keep, finishText: keep };
-// A text part made from the HTML: its values stand unescaped, since nothing reads them as HTML any more.
-const textOfHtmlKind: TextKind = { engine: plain, finishValue: keep, finishText: htmlToPlainText };
+const kindsOf = ({
+  plain,
+  escaping,
+}: (typeof engines)['strict']): Record<'subject' | 'text' | 'html' | 'textOfHtml', TextKind> => ({
+  subject: { engine: plain, finishValue: asOneLine, finishText: keep },
+  text: { engine: plain, finishValue: keep, finishText: keep },
+  html: { engine: escaping, finishValue: keep, finishText: keep },
+  // A text part made from the HTML: its values stand unescaped, since nothing reads them as HTML any more.
+  textOfHtml: { engine: plain, finishValue: keep, finishText: htmlToPlainText },
+});
+const kinds = { lenient: kindsOf(engines.lenient), strict: kindsOf(engines.strict) };
 
 /**
  * Compiles the texts of a mail (Liquid). Values are HTML-escaped in `html` alone; line breaks in a subject's values
- * become spaces, so that no value can add a header. Without a text one is made from the HTML. Unknown variables are empty. Throws `InvalidMessageError`
+ * become spaces, so that no value can add a header. Without a text one is made from the HTML. Unknown variables are empty, or with
+ * `strictVariables` a fault of the evaluation. Throws `InvalidMessageError`
  * `bad-template` for a template that cannot be parsed.
  */
-export const compileContent = (templates: TextTemplates): CompiledTexts => {
+export const compileContent = (
+  templates: TextTemplates,
+  options: { readonly strictVariables?: boolean } = {},
+): CompiledTexts => {
+  const kind = options.strictVariables === true ? kinds.strict : kinds.lenient;
   const newToken = tokenMaker(templates);
-  const compile = (field: string, template: string, kind: TextKind) => compileText(field, template, kind, newToken);
-  const subject = compile('subject', templates.subject, subjectKind);
-  const html = templates.html === undefined ? undefined : compile('html', templates.html, htmlKind);
+  const compile = (field: string, template: string, of: TextKind) => compileText(field, template, of, newToken);
+  const subject = compile('subject', templates.subject, kind.subject);
+  const html = templates.html === undefined ? undefined : compile('html', templates.html, kind.html);
   const text =
     templates.text !== undefined
-      ? compile('text', templates.text, textKind)
+      ? compile('text', templates.text, kind.text)
       : templates.html !== undefined
-        ? compile('html', templates.html, textOfHtmlKind)
+        ? compile('html', templates.html, kind.textOfHtml)
         : undefined;
   const pieces = [...subject.pieces, ...(text?.pieces ?? []), ...(html?.pieces ?? [])];
   return {

@@ -3,6 +3,7 @@ import type { Topics } from '../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
 import type { WeighSettings } from '../../../shared/db/decide-weights.ts';
 import type { Esp, VerifyWebhook } from '../../../shared/esp/esp.ts';
+import type { BlobStore } from '../../../shared/runtime/blob-store.ts';
 import type { Metrics } from '../../../shared/runtime/metrics.ts';
 import type { Publisher } from '../../../shared/runtime/publisher.ts';
 import type { RecentRequests } from '../recent-requests.ts';
@@ -14,6 +15,7 @@ export interface IngressContext {
   readonly pool: Pool;
   readonly topics: Topics;
   readonly recent: RecentRequests;
+  readonly blobs: BlobStore;
   readonly metrics: Metrics;
   readonly authenticate: (request: FastifyRequest) => Caller;
   readonly esps: readonly Esp[];

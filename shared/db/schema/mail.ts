@@ -35,7 +35,12 @@ export const requests = pgTable(
     split: jsonb('split').$type<Record<string, number>>(),
     createdAt: at('created_at').notNull().defaultNow(),
   },
-  (table) => [index('requests_account_created').on(table.accountId, table.createdAt)],
+  (table) => [
+    index('requests_account_created').on(table.accountId, table.createdAt),
+    index('requests_heavy')
+      .on(table.createdAt)
+      .where(sql`content ? 'contentRef'`),
+  ],
 );
 
 /** One row a recipient. `attempt`, `esp`, `lease_token` and `claimed_at` are those of the latest attempt. */

@@ -8,6 +8,7 @@ import { loadRequests } from '../../../../shared/db/requests.ts';
 import { decisionById } from '../../../../shared/db/weight-decisions.ts';
 import { checkEmailRequest } from '../../../../shared/domain/check-email-request.ts';
 import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
+import { messageBytes } from '../../../../shared/domain/message-size.ts';
 import { requestIdOfKey } from '../../../../shared/domain/request-ids.ts';
 import { InvalidMessageError } from '../../../../shared/errors.ts';
 import { compileContent } from '../../../../shared/render/compile-content.ts';
@@ -22,13 +23,22 @@ const refuse = (errors: { pointer: string; detail: string }[]): never => {
   throw new HttpProblem(422, 'The request cannot be processed', { errors });
 };
 
+// Whether the templates can be parsed; with strictVariables also whether every recipient has every variable.
 const checkTemplates = (request: EmailRequest): void => {
   for (const field of ['subject', 'text', 'html'] as const) {
+    if (request[field] === undefined) continue;
+    const strictVariables = request.strictVariables === true;
+    let at = `/${field}`;
     try {
-      compileContent({ subject: '', [field]: request[field] ?? '' });
+      const compiled = compileContent({ subject: '', [field]: request[field] }, { strictVariables });
+      if (!strictVariables) continue;
+      request.recipients.forEach((recipient, index) => {
+        at = `/recipients/${index}/substitutions`;
+        compiled.valuesFor({ ...request.data, ...recipient.substitutions });
+      });
     } catch (error) {
       if (!(error instanceof InvalidMessageError)) throw error;
-      refuse([{ pointer: `/${field}`, detail: error.message }]);
+      refuse([{ pointer: at, detail: error.message }]);
     }
   }
 };
@@ -49,6 +59,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
   const { publisher, pool, topics, recent } = context;
 
   const publish = async (accepted: Accepted): Promise<void> => {
+    if (accepted.blob !== undefined) await context.blobs.put(accepted.blob.key, accepted.blob.body);
     const topic = topics.send[accepted.lane].name;
     await publisher.publish(accepted.records.map(({ key, value }) => ({ topic, key, value })));
   };
@@ -83,12 +94,18 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
     async (request, reply) => {
       const { accountId } = context.authenticate(request);
       check(request.body, context);
+      const bytes = messageBytes(request.body);
+      if (bytes > context.maxMessageBytes) {
+        throw new HttpProblem(413, 'Too large', {
+          detail: `The message has ${bytes} bytes with its attachments; at most ${context.maxMessageBytes} are carried.`,
+        });
+      }
       const key = request.headers['idempotency-key'];
       const requestId = key === undefined ? context.newRequestId() : requestIdOfKey(accountId, key);
       const acceptance = accept(request.body, { accountId, requestId });
       if (!acceptance.ok) {
         throw new HttpProblem(413, 'Too large', {
-          detail: `The content with one recipient needs ${acceptance.tooLargeBytes} bytes; this version carries at most 900,000.`,
+          detail: `One recipient with its values needs ${acceptance.tooLargeBytes} bytes; a record carries at most 900,000.`,
         });
       }
       const { accepted } = acceptance;
