@@ -103,8 +103,10 @@ export const runDemo = async (settings: FleetSettings, size: number): Promise<vo
   const client = clientOf(settings);
   if (!settings.hasSimulator || (await client.hasMessages())) return;
 
-  console.log(`\n${colors.bold(`Demo: one request to ${number(size)} recipients, over two simulated ESPs`)}`);
   const before = await client.weights();
+  console.log(
+    `\n${colors.bold(`Demo: one request to ${number(size)} recipients, over ${before.esps.length} simulated ESPs`)}`,
+  );
   const startedAt = Date.now();
   const { id, accepted } = await client.send(demoRequest(size));
   const line = liveLine();

@@ -27,18 +27,46 @@ const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
   leaseMs: leaseMsOf(message.messageClass),
 });
 
+// Answers that no call stands behind: they say nothing of the ESP.
+const notMade = new Set(['not-begun', 'resting']);
+
 const callsOf = (ended: readonly EndedAttempt[]) => {
-  const calls = new Map<string, { good: number; bad: number; lastError: string | null }>();
+  const calls = new Map<string, { good: number; bad: number; fatal: number; lastError: string | null }>();
   for (const { esp, answer, step } of ended) {
-    const call = calls.get(esp) ?? { good: 0, bad: 0, lastError: null };
+    if (answer.outcome === 'unavailable' && notMade.has(answer.code)) continue;
+    const call = calls.get(esp) ?? { good: 0, bad: 0, fatal: 0, lastError: null };
     if (isBadForHealth(answer)) {
       call.bad += 1;
       call.lastError = step.kind === 'sent' ? call.lastError : step.error;
     } else call.good += 1;
+    if (answer.outcome === 'refused' && answer.reason === 'credentials') call.fatal += 1;
     calls.set(esp, call);
   }
   return [...calls].map(([esp, call]) => ({ esp, ...call }));
 };
+
+const notCalled = (code: string, detail: string, retryAfterMs: number): DeliveryAnswer => ({
+  outcome: 'unavailable',
+  reason: 'throttled',
+  retryAfterMs,
+  code,
+  detail,
+});
+
+// However long an ESP asks to be left alone, it is asked again after an hour.
+const longestRestMs = 3_600_000;
+
+/** How long an ESP wants no more calls, by the answers to one; 0 when it says nothing of the kind. */
+const restAfter = (answers: readonly DeliveryAnswer[]): number =>
+  Math.min(
+    longestRestMs,
+    Math.max(
+      0,
+      ...answers.map((answer) =>
+        answer.outcome === 'unavailable' && answer.reason !== 'outage' ? (answer.retryAfterMs ?? 0) : 0,
+      ),
+    ),
+  );
 
 /**
  * Ports on real ESPs and Postgres. A call that would begin later than `patienceMs` after it was asked for is not made:
@@ -51,6 +79,7 @@ export const portsOn = (
   settings: { readonly roundSeconds: number; readonly patienceMs: number },
 ): DeliveryPorts => {
   const byName = new Map(esps.map((esp) => [esp.name, { esp, limit: limitConcurrency(esp.limits.concurrentCalls) }]));
+  const restUntil = new Map<string, number>();
   const callSeconds = metrics.histogram('esp_call_seconds', 'Time of one call of an ESP.', ['esp']);
   const answered = metrics.counter('esp_answers_total', 'Messages answered by ESPs, by outcome.', ['esp', 'outcome']);
 
@@ -100,19 +129,20 @@ export const portsOn = (
       if (found === undefined) throw new RangeError(`ESP ${name} is not configured`);
       const askedAt = Date.now();
       return found.limit(async (): Promise<readonly DeliveryAnswer[]> => {
+        const restMs = (restUntil.get(name) ?? 0) - Date.now();
+        if (restMs > 0)
+          return deliveries.map(() => notCalled('resting', 'It asked to be left alone for a while.', restMs));
         if (Date.now() - askedAt > settings.patienceMs) {
-          return deliveries.map(() => ({
-            outcome: 'unavailable',
-            reason: 'throttled',
-            retryAfterMs: 1_000,
-            code: 'not-begun',
-            detail: 'Earlier calls took too long; this one was not made.',
-          }));
+          return deliveries.map(() =>
+            notCalled('not-begun', 'Earlier calls took too long; this one was not made.', 1_000),
+          );
         }
         const startedAt = Date.now();
         const answers = await found.esp.send(deliveries, callTimeouts(messageClass));
         callSeconds((Date.now() - startedAt) / 1_000, { esp: name });
         for (const answer of answers) answered({ esp: name, outcome: answer.outcome });
+        const wantedMs = restAfter(answers);
+        if (wantedMs > 0) restUntil.set(name, Date.now() + wantedMs);
         return answers;
       });
     },

@@ -75,6 +75,7 @@ CREATE TABLE "esp_rounds" (
 	"round" bigint NOT NULL,
 	"good" bigint DEFAULT 0 NOT NULL,
 	"bad" bigint DEFAULT 0 NOT NULL,
+	"fatal" bigint DEFAULT 0 NOT NULL,
 	"last_error" text,
 	CONSTRAINT "esp_rounds_esp_round_pk" PRIMARY KEY("esp","round")
 );

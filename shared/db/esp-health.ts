@@ -5,6 +5,8 @@ export interface RoundCalls {
   readonly esp: string;
   readonly good: number;
   readonly bad: number;
+  /** Those of the bad calls that no later call can mend (refused credentials). */
+  readonly fatal: number;
   readonly lastError: string | null;
 }
 
@@ -13,15 +15,16 @@ export const addCalls = async (db: Database, calls: readonly RoundCalls[], round
   if (calls.length === 0) return;
   const rows = [...calls].sort((a, b) => (a.esp < b.esp ? -1 : 1));
   await db.query(
-    `insert into esp_rounds as t (esp, round, good, bad, last_error)
-     select c.esp, floor(extract(epoch from now()) / $5::int)::bigint, c.good, c.bad, c.last_error
-     from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) as c(esp, good, bad, last_error)
+    `insert into esp_rounds as t (esp, round, good, bad, fatal, last_error)
+     select c.esp, floor(extract(epoch from now()) / $6::int)::bigint, c.good, c.bad, c.fatal, c.last_error
+     from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[]) as c(esp, good, bad, fatal, last_error)
      on conflict (esp, round) do update
-       set good = t.good + excluded.good, bad = t.bad + excluded.bad, last_error = coalesce(excluded.last_error, t.last_error)`,
+       set good = t.good + excluded.good, bad = t.bad + excluded.bad, fatal = t.fatal + excluded.fatal, last_error = coalesce(excluded.last_error, t.last_error)`,
     [
       rows.map((row) => row.esp),
       rows.map((row) => row.good),
       rows.map((row) => row.bad),
+      rows.map((row) => row.fatal),
       rows.map((row) => row.lastError),
       roundSeconds,
     ],
@@ -70,8 +73,15 @@ export const closedRounds = async (
   await db.query(`delete from esp_rounds where round < floor(extract(epoch from now() - interval '1 day') / $1::int)`, [
     roundSeconds,
   ]);
-  const { rows } = await db.query<{ esp: string; round: string; good: string; bad: string; last_error: string | null }>(
-    `select r.esp, r.round, r.good, r.bad, r.last_error from esp_rounds r
+  const { rows } = await db.query<{
+    esp: string;
+    round: string;
+    good: string;
+    bad: string;
+    fatal: string;
+    last_error: string | null;
+  }>(
+    `select r.esp, r.round, r.good, r.bad, r.fatal, r.last_error from esp_rounds r
      left join esp_health h on h.esp = r.esp
      where r.round > coalesce(h.last_round, -1) and r.round < floor(extract(epoch from now()) / $1::int)
      order by r.round, r.esp`,
@@ -82,6 +92,7 @@ export const closedRounds = async (
     round: Number(row.round),
     good: Number(row.good),
     bad: Number(row.bad),
+    fatal: Number(row.fatal),
     lastError: row.last_error,
   }));
 };

@@ -68,6 +68,8 @@ export const espRounds = pgTable(
     round: bigint('round', { mode: 'number' }).notNull(),
     good: count('good'),
     bad: count('bad'),
+    /** Calls that no later call can mend: refused credentials, a suspended account. */
+    fatal: count('fatal'),
     lastError: text('last_error'),
   },
   (table) => [primaryKey({ columns: [table.esp, table.round] })],
