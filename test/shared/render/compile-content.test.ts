@@ -49,9 +49,7 @@ describe('The texts of a mail', () => {
   });
 
   it('keep the sender’s own html as it is', () => {
-    expect(compileContent({ subject: 's', html: '<b title="x">&amp;</b>' }).compiled.texts.html).toBe(
-      '<b title="x">&amp;</b>',
-    );
+    expect(compileContent({ subject: 's', html: '<b title="x">&amp;</b>' }).texts.html).toBe('<b title="x">&amp;</b>');
   });
 
   it('never let a value add a header: its line breaks become spaces in a subject, and stay elsewhere', () => {
