@@ -40,8 +40,10 @@ export const statisticsFold = (): {
   return {
     add: (key, outcome, by = 1) => {
       const minute = new Date(Math.floor(key.minute.getTime() / 60_000) * 60_000);
-      const name = [key.accountId, minute.getTime(), key.esp, key.mailboxProvider, key.batchId].join('\n');
-      const row = folded.get(name) ?? { ...noCounts, ...key, minute };
+      const { accountId, esp, mailboxProvider, batchId } = key;
+      const name = [accountId, minute.getTime(), esp, mailboxProvider, batchId].join('\n');
+      // Named one by one: a caller's key may be a whole row, whose counts are not to be taken over with it.
+      const row = folded.get(name) ?? { ...noCounts, accountId, esp, mailboxProvider, batchId, minute };
       row[outcome] += by;
       folded.set(name, row);
     },
