@@ -32,12 +32,18 @@ const found =
 const program = new URL(`dist/${found.entry}.js`, root);
 if (!existsSync(program)) fail(`there is no program ${found.entry}`);
 
-// On a developer's machine a single process joins the fleet of npm start; production must say everything itself.
-if (process.env.NODE_ENV !== 'production') {
+// On a developer's machine a single process joins the fleet of npm start; production must say everything itself. A
+// benchmark has stores of its own.
+if (process.env.NODE_ENV !== 'production' && found.entry !== 'bench/main') {
   const { joinLocalFleet } = await import('../dist/fleet/settings.js');
   Object.assign(process.env, await joinLocalFleet());
 }
 
+// The seed needs tables and nothing else of a fleet.
+const bringsTables = found.entry === 'producers/seed/main' && !found.given.some((arg) => /^(--help|-h)$/.test(arg));
+const run = bringsTables ? new URL('dist/fleet/with-postgres/main.js', root) : program;
+const before = bringsTables ? [fileURLToPath(program)] : [];
+
 process.title = `mailfleet ${found.name}`;
-process.argv = [process.argv[0], fileURLToPath(program), ...found.args, ...found.given];
-await import(program.href);
+process.argv = [process.argv[0], fileURLToPath(run), ...before, ...found.args, ...found.given];
+await import(run.href);
