@@ -102,7 +102,7 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEve
     name: groupId,
     topics: [topic],
     maxRecords: 50_000,
-    fetchBytes: 4_000_000,
+    fetchBytes: 2_000_000,
     handleBatch: async (records, context) => {
       const key = {
         groupId,

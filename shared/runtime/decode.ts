@@ -23,13 +23,17 @@ export const decode = <T>(topic: Topic<T>, bytes: Uint8Array | null): Decoded<T>
       : fault('bad-shape', 'The value is not of the expected kind.');
   }
   if (bytes === null) return fault('no-value', 'The record has no value.');
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    return fault('not-utf8', 'The value is not UTF-8 text.');
+  }
   let json: unknown;
   try {
-    json = JSON.parse(utf8.decode(bytes));
-  } catch (error) {
-    return error instanceof TypeError
-      ? fault('not-utf8', 'The value is not UTF-8 text.')
-      : fault('not-json', 'The value is not JSON.');
+    json = JSON.parse(text);
+  } catch {
+    return fault('not-json', 'The value is not JSON.');
   }
   const parsed = topic.schema.safeParse(json);
   if (parsed.success) return { ok: true, value: parsed.data };

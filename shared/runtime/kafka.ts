@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
-import kafkajs, { type Kafka, type LogEntry } from 'kafkajs';
+import kafkajs, { type EachBatchPayload, type IHeaders, type Kafka, type LogEntry } from 'kafkajs';
 import { registerCodecs } from './compression.ts';
 import type { Logger } from './log.ts';
+import type { RawRecord } from './process-batch.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -59,3 +60,27 @@ export const kafkaClient = (brokers: readonly string[], clientId: string, log: L
     logCreator: logThrough(log),
   });
 };
+
+const noHeaders: Readonly<Record<string, string>> = {};
+const plainHeaders = (headers: IHeaders | undefined): Readonly<Record<string, string>> => {
+  const entries = Object.entries(headers ?? noHeaders);
+  if (entries.length === 0) return noHeaders;
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.map(String).join(',') : value.toString()]],
+    ),
+  );
+};
+
+/**
+ * The records of a batch. Their values are slices of the whole fetch buffer, and one that is kept would keep all of it:
+ * handlers keep none past the batch.
+ */
+export const rawRecords = (payload: EachBatchPayload): RawRecord[] =>
+  payload.batch.messages.map((message) => ({
+    value: message.value,
+    key: message.key?.toString(),
+    headers: plainHeaders(message.headers),
+    offset: BigInt(message.offset),
+    timestampMs: Number(message.timestamp),
+  }));

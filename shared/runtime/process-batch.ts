@@ -38,7 +38,8 @@ const deadLetter = (
   context: BatchContext,
   now: Date,
 ): OutgoingRecord => {
-  const attempts = Number(record.headers[deadLetterHeaders.attempts] ?? 0) + 1;
+  const before = Number(record.headers[deadLetterHeaders.attempts] ?? 0);
+  const attempts = Number.isSafeInteger(before) && before >= 0 ? before + 1 : 1;
   return {
     topic: deadTopic(context.topic).name,
     key: record.key ?? `${context.topic}:${context.partition}:${record.offset}`,

@@ -1,10 +1,10 @@
-import { type Consumer, type EachBatchPayload, type IHeaders } from 'kafkajs';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { Topic } from '../contracts/topics.ts';
 import { FenceError, FleetError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
 import type { BatchContext, ConsumerDefinition } from './define-consumer.ts';
-import { kafkaClient } from './kafka.ts';
+import { kafkaClient, rawRecords } from './kafka.ts';
 import { processBatch, type RawRecord } from './process-batch.ts';
 import type { ProcessScope } from './process.ts';
 import type { Publisher } from './publisher.ts';
@@ -19,25 +19,9 @@ export interface ConsumerSettings {
 }
 
 const heartbeatMs = 3_000;
+const fetchedPartitions = 12;
 const commitEveryMs = 1_000;
 const stuckAfterMs = 60_000;
-
-const plainHeaders = (headers: IHeaders | undefined): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers ?? {}).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value.map(String).join(',') : value.toString()]],
-    ),
-  );
-
-// Values are slices of the whole fetch buffer; one that is kept would keep all of it. Handlers keep none past a batch.
-const rawRecords = (payload: EachBatchPayload): RawRecord[] =>
-  payload.batch.messages.map((message) => ({
-    value: message.value,
-    key: message.key?.toString(),
-    headers: plainHeaders(message.headers),
-    offset: BigInt(message.offset),
-    timestampMs: Number(message.timestamp),
-  }));
 
 /**
  * The one loop over kafkajs. Per chunk of a batch: handle, publish, resolve; commits are explicit and never past what is
@@ -83,7 +67,8 @@ export const runConsumer = async <T>(
     rebalanceTimeout: 60_000,
     heartbeatInterval: heartbeatMs,
     maxWaitTimeInMs: 500,
-    maxBytes: 8_000_000,
+    // One fetch serves every worker: kafkajs fetches again only when all that came is handled.
+    maxBytes: Math.max(8_000_000, (definition.fetchBytes ?? 0) * fetchedPartitions),
     maxBytesPerPartition: definition.fetchBytes ?? 524_288,
     allowAutoTopicCreation: false,
     retry: { retries: 8, initialRetryTime: 300, maxRetryTime: 10_000, restartOnFailure: () => Promise.resolve(true) },
