@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { seedRecord } from './seed-email.ts';
-import { headerText, moment, storableText } from './text.ts';
+import { headerText, isStorableJson, moment, storableText } from './text.ts';
 
 export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
 export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
@@ -17,10 +17,15 @@ const metadata = z.record(storableText(200), storableText(100_000));
 
 /** A value that templates can use: text mostly, lists and objects for loops and paths. */
 const templateValue = z
-  .union([storableText(100_000), z.number(), z.boolean(), z.null(), z.array(z.json()), z.record(z.string(), z.json())])
-  .refine((value) => typeof value !== 'object' || !JSON.stringify(value).includes('\\u0000'), {
-    error: 'must not contain NUL characters',
-  });
+  .union([
+    z.string().max(100_000),
+    z.number(),
+    z.boolean(),
+    z.null(),
+    z.array(z.unknown()),
+    z.record(z.string(), z.unknown()),
+  ])
+  .refine(isStorableJson, { error: 'must be well-formed Unicode without NUL characters, at most 20 levels deep' });
 const values = z.record(storableText(200), templateValue);
 /** Variables of a template, by name. */
 export type TemplateValues = Readonly<Record<string, unknown>>;

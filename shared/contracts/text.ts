@@ -20,3 +20,17 @@ const isWithinReach = (text: string): boolean => {
 export const moment = z.iso
   .datetime({ offset: true })
   .refine(isWithinReach, { error: 'must be between the years 1970 and 9999' });
+
+const maxDepth = 20;
+
+/** Whether JSON holds only text that can be kept, no deeper than 20 levels. Level by level: recursion could be made to end. */
+export const isStorableJson = (json: unknown): boolean => {
+  let level: readonly unknown[] = [json];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > maxDepth || !level.every((part) => typeof part !== 'string' || storable(part))) return false;
+    level = level.flatMap((part): unknown[] =>
+      typeof part === 'object' && part !== null ? Object.entries(part).flat() : [],
+    );
+  }
+  return true;
+};

@@ -99,6 +99,33 @@ describe('A request over HTTP', () => {
   });
 });
 
+const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+
+describe('A variable of a template', () => {
+  it.each([
+    ['a text', '"Ann"', true],
+    ['a number', '5', true],
+    ['nothing', 'null', true],
+    ['a list of objects', '[{"name":"Ann","tags":["a"]}]', true],
+    ['20 levels', nested(20), true],
+    ['21 levels', nested(21), false],
+    ['10,000 levels', nested(10_000), false],
+    ['NUL in a list', '["a\\u0000"]', false],
+    ['NUL in the name of a property', '{"a\\u0000":1}', false],
+    ['a lone surrogate deep inside', '{"a":[{"b":"\\ud800"}]}', false],
+    ['the text \\u0000, written out', '["\\\\u0000"]', true],
+    ['a number beyond all', '1e400', false],
+  ])('is %s: %s', (_, json, isTaken) => {
+    const value = parse(json);
+    for (const change of [
+      { data: { v: value } },
+      { recipients: [{ email: 'a@b.example', substitutions: { v: value } }] },
+    ]) {
+      expect(emailRequest.safeParse({ ...good, ...change }).success).toBe(isTaken);
+    }
+  });
+});
+
 describe('A record of an email topic', () => {
   it('lets properties pass that it does not know, since contracts grow by fields', () => {
     expect(emailRecord.parse({ ...good, future: 1, recipients: [{ email: 'ann@example.org', future: 2 }] })).toEqual(
