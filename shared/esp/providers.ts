@@ -5,6 +5,8 @@ import { createPostmark } from './postmark/send.ts';
 import { translatePostmarkWebhook, verifyPostmarkWebhook } from './postmark/webhook.ts';
 import { createSendgrid } from './sendgrid/send.ts';
 import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
+import { createSocketlabs } from './socketlabs/send.ts';
+import { translateSocketlabsWebhook, verifySocketlabsWebhook } from './socketlabs/webhook.ts';
 import { createSparkpost } from './sparkpost/send.ts';
 import { translateSparkpostWebhook, verifySparkpostWebhook } from './sparkpost/webhook.ts';
 
@@ -50,6 +52,18 @@ export const providers: readonly Provider[] = [
     verifier: ({ SPARKPOST_WEBHOOK_USER: user, SPARKPOST_WEBHOOK_PASSWORD: password }) =>
       user === undefined || password === undefined ? undefined : verifySparkpostWebhook({ user, password }),
     translate: translateSparkpostWebhook,
+  },
+  {
+    kind: 'socketlabs',
+    createEsp: ({ SOCKETLABS_SERVER_ID: serverId, SOCKETLABS_API_KEY: apiKey, SOCKETLABS_BASE_URL: baseUrl }) =>
+      serverId === undefined || apiKey === undefined
+        ? undefined
+        : createSocketlabs({ name: 'socketlabs', serverId, apiKey, baseUrl }),
+    verifier: ({ SOCKETLABS_WEBHOOK_SECRET: secretKey, SOCKETLABS_VALIDATION_KEY: validationKey = secretKey }) =>
+      secretKey === undefined || validationKey === undefined
+        ? undefined
+        : verifySocketlabsWebhook({ secretKey, validationKey }),
+    translate: translateSocketlabsWebhook,
   },
 ];
 

@@ -9,6 +9,9 @@ export const testCredentials = {
   webhookUser: 'hook',
   webhookPassword: 'höok:password',
   sparkpostKey: 'sparkpost-test-key',
+  socketlabsServerId: '10001',
+  socketlabsKey: `${'k'.repeat(20)}.${'s'.repeat(40)}`,
+  socketlabsSecret: 'söcketlabs-secret',
 } as const;
 
 interface ReceivedPost {
@@ -72,6 +75,11 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
     sendgrid: { apiKey, privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() },
     postmark: { serverToken, webhookUser, webhookPassword },
     sparkpost: { apiKey: sparkpostKey, webhookUser, webhookPassword },
+    socketlabs: {
+      serverId: testCredentials.socketlabsServerId,
+      apiKey: testCredentials.socketlabsKey,
+      webhookSecret: testCredentials.socketlabsSecret,
+    },
   });
   const address = await simulator.listen('127.0.0.1', 0);
   const control: TestSimulator['control'] = async (kind, settings) => {
@@ -79,7 +87,7 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
     if (response.status !== 200) throw new Error(await response.text());
   };
   const quiet = async (): Promise<void> => {
-    for (const kind of ['sendgrid', 'postmark', 'sparkpost'])
+    for (const kind of ['sendgrid', 'postmark', 'sparkpost', 'socketlabs'])
       await control(kind, { latencyMs: 0, jitterMs: 0, delivered: 0, bounced: 0 });
   };
   await quiet();
