@@ -65,6 +65,8 @@ const tokenMaker = (templates: TextTemplates): (() => string) => {
 
 interface TextKind {
   readonly engine: Liquid;
+  /** For a text that is evaluated as a whole, where that is another one. */
+  readonly wholeEngine?: Liquid;
   /** What is done to the value of one output. */
   readonly finishValue: (value: string) => string;
   /** What is done to fixed text between tokens, or to a whole text that is one token. */
@@ -73,12 +75,14 @@ interface TextKind {
 
 const compileText = (field: string, template: string, kind: TextKind, newToken: () => string) => {
   const { engine } = kind;
-  let parsed: Template[];
-  try {
-    parsed = engine.parse(template);
-  } catch (error) {
-    throw badTemplate(field, error);
-  }
+  const parseWith = (parser: Liquid): Template[] => {
+    try {
+      return parser.parse(template);
+    } catch (error) {
+      throw badTemplate(field, error);
+    }
+  };
+  const parsed = parseWith(engine);
   const pieces: Piece[] = [];
   const piece = (parts: Template[], finish: (text: string) => string): string => {
     const token = newToken();
@@ -95,7 +99,9 @@ const compileText = (field: string, template: string, kind: TextKind, newToken: 
   // With nothing but outputs between fixed text, each output is a token and one call serves many recipients. A tag
   // (condition, loop, assignment) can change anything, so then the whole text is one token.
   if (parsed.some((part) => part.token.kind === TokenKind.Tag)) {
-    return { text: piece(parsed, (text) => kind.finishText(kind.finishValue(text))), pieces };
+    // Escaping is bound when a template is parsed.
+    const whole = kind.wholeEngine === undefined ? parsed : parseWith(kind.wholeEngine);
+    return { text: piece(whole, (text) => kind.finishText(kind.finishValue(text))), pieces };
   }
   const text = parsed
     .map((part) =>
@@ -113,8 +119,9 @@ const kindsOf = ({
   subject: { engine: plain, finishValue: asOneLine, finishText: keep },
   text: { engine: plain, finishValue: keep, finishText: keep },
   html: { engine: escaping, finishValue: keep, finishText: keep },
-  // A text part made from the HTML: its values stand unescaped, since nothing reads them as HTML any more.
-  textOfHtml: { engine: plain, finishValue: keep, finishText: htmlToPlainText },
+  // A text part made from the HTML: its values stand unescaped, since nothing reads them as HTML any more. A whole HTML
+  // is evaluated before it is converted, so there its values are still HTML.
+  textOfHtml: { engine: plain, wholeEngine: escaping, finishValue: keep, finishText: htmlToPlainText },
 });
 const kinds = { lenient: kindsOf(engines.lenient), strict: kindsOf(engines.strict) };
 

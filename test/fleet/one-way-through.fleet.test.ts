@@ -1,4 +1,5 @@
 // A request goes all the way: split by the stored weights, sent, told of by webhooks, counted; and every number agrees.
+import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Partitioners } from 'kafkajs';
 import { apportion } from '../../shared/domain/apportion.ts';
@@ -179,4 +180,64 @@ describe('weights', () => {
     await client.done(id, 30_000);
     expect((await client.accepted()).filter(({ email }) => email === 'idempotent@example.org')).toHaveLength(1);
   }, 60_000);
+});
+
+describe('content that is too large for a record', () => {
+  test('goes by claim check and arrives byte for byte at every recipient', async () => {
+    const bytes = randomBytes(1_000_000);
+    const { id } = await client.send({
+      ...bulkRequest(3),
+      text: undefined,
+      html: '<p>Hi {{name}}{% for item in list %} [{{item}}]{% endfor %}</p>',
+      data: { list: ['a', 'b'] },
+      attachments: [{ filename: 'a.bin', contentType: 'application/octet-stream', content: bytes.toString('base64') }],
+      recipients: [1, 2, 3].map((n) => ({ email: `large${n}@example.org`, substitutions: { name: `<L${n}>` } })),
+    });
+    await client.done(id, 30_000);
+    const lines = (await client.accepted()).filter(({ email }) => email.startsWith('large'));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      const n = line.email.slice(5, 6);
+      expect(line).toMatchObject({
+        text: `Hi <L${n}> [a] [b]`,
+        html: `<p>Hi &lt;L${n}&gt; [a] [b]</p>`,
+        attachments: [{ sha256 }],
+      });
+    }
+  }, 60_000);
+
+  test('above the limit of a message it is refused with a clear 413', async () => {
+    const content = Buffer.alloc(27_000_000).toString('base64');
+    const response = await client.post({
+      ...bulkRequest(1),
+      attachments: [{ filename: 'a.bin', contentType: 'application/octet-stream', content }],
+    });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({
+      title: 'Too large',
+      detail: expect.stringContaining('at most 26214400 are carried'),
+    });
+  }, 60_000);
+});
+
+describe('how it is told', () => {
+  test('the OpenAPI document lists every route of this version', async () => {
+    const document = (await client.get('/openapi.json')) as { openapi: string; paths: Record<string, unknown> };
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths)).toEqual(
+      expect.arrayContaining([
+        '/v1/emails',
+        '/v1/emails/{requestId}',
+        '/v1/messages',
+        '/v1/messages/{id}',
+        '/v1/weights',
+        '/v1/esps',
+        '/v1/domains/{name}',
+        '/webhooks/{esp}',
+        '/health/live',
+        '/health/ready',
+      ]),
+    );
+  });
 });
