@@ -66,12 +66,16 @@ const work = async (databaseUrl: string): Promise<number> => {
   return runProgram(process.argv.slice(2), databaseUrl);
 };
 
+// drizzle's own message is the statement; what Postgres said of it is the cause.
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
+
 try {
   const settings = composeSettings(readEnvironment());
   process.exitCode = await (settings.databaseUrl === undefined
     ? withEmbedded(settings, work)
     : work(settings.databaseUrl));
 } catch (error) {
-  say(error instanceof ConfigError ? error.message : `The database cannot be used: ${String(error)}`);
+  say(error instanceof ConfigError ? error.message : `The database cannot be used: ${reasonOf(error)}`);
   process.exitCode = 1;
 }
