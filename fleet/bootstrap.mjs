@@ -1,6 +1,7 @@
 // Runs before anything is installed, so it stands on Node's own modules alone.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync, utimesSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -13,8 +14,6 @@ const checkNode = () => {
   process.exit(1);
 };
 
-const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
-
 const runNpm = (command, ...options) => {
   const args = [command, ...options, '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
@@ -26,8 +25,16 @@ const runNpm = (command, ...options) => {
 
 const install = () => {
   const lockfile = `${root}package-lock.json`;
-  const installed = `${root}node_modules/.package-lock.json`;
-  if (existsSync(installed) && changedAt(lockfile) <= changedAt(installed)) return;
+  const stamp = `${root}node_modules/.mailfleet-installed`;
+  const wanted = existsSync(lockfile) ? createHash('sha256').update(readFileSync(lockfile)).digest('hex') : '';
+  if (existsSync(`${root}node_modules/.package-lock.json`)) {
+    // Installed by hand, without our stamp: whoever did that knows what for.
+    const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8') : wanted;
+    if (installed === wanted) {
+      writeFileSync(stamp, wanted);
+      return;
+    }
+  }
 
   // stderr, because a command's stdout may be data for a pipe.
   console.error('installing the dependencies; this happens once');
@@ -45,9 +52,7 @@ const install = () => {
     console.error('The dependencies could not be installed; the lines above say why.');
     process.exit(1);
   }
-  // npm keeps the old time when nothing changed, and the next start would install again.
-  const now = new Date();
-  if (existsSync(installed)) utimesSync(installed, now, now);
+  writeFileSync(stamp, wanted);
 };
 
 /** Makes a clone ready to run: Node's version, dependencies, compiled sources. Ends the process if that cannot be. */
