@@ -1,0 +1,94 @@
+import { createAuthenticate } from '../../../../producers/ingress/http/authenticate.ts';
+import { buildApp } from '../../../../producers/ingress/http/app.ts';
+import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
+import { createRecentRequests } from '../../../../producers/ingress/recent-requests.ts';
+import { kafkaEnv, parseEnv } from '../../../../shared/config/env.ts';
+import { topicsOf } from '../../../../shared/contracts/topics.ts';
+import type { Pool } from '../../../../shared/db/connect.ts';
+import { configuredEsps } from '../../../../shared/esp/providers.ts';
+import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
+import { createLog } from '../../../../shared/runtime/log.ts';
+import { createMetrics } from '../../../../shared/runtime/metrics.ts';
+import type { OutgoingRecord, Publisher } from '../../../../shared/runtime/publisher.ts';
+
+export const adminKey = 'k'.repeat(32);
+export const withKey = { authorization: `Bearer ${adminKey}` };
+
+export interface TestIngress {
+  readonly app: Awaited<ReturnType<typeof buildApp>>;
+  /** What Kafka has, in order. */
+  readonly published: readonly OutgoingRecord[];
+  /** Large content by its key. */
+  readonly blobs: ReadonlyMap<string, string>;
+  /** From now on, publishing fails with this; undefined heals it. */
+  failWith(error: Error | undefined): void;
+  /** Forgets what it was asked; request ids begin at req_1 again. */
+  clear(): void;
+}
+
+const noPostgres = (): never => {
+  throw new TypeError('this route asked Postgres');
+};
+/** For routes that must do without Postgres. */
+const nobodysPool: Pool = { query: noPostgres, transaction: noPostgres, end: noPostgres };
+
+/** An ingress on ports in memory. */
+export const testIngress = async (more: Partial<IngressContext> = {}): Promise<TestIngress> => {
+  const published: OutgoingRecord[] = [];
+  const blobs = new Map<string, string>();
+  let fault: Error | undefined;
+  const publisher: Publisher = {
+    publish: (records) => {
+      if (fault !== undefined) return Promise.reject(fault);
+      published.push(...records);
+      return Promise.resolve();
+    },
+    connect: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+  const blobStore: BlobStore = {
+    put: (key, body) => {
+      blobs.set(key, body);
+      return Promise.resolve();
+    },
+    get: (key) => Promise.resolve(blobs.get(key)),
+    remove: (key) => {
+      blobs.delete(key);
+      return Promise.resolve();
+    },
+  };
+  let requests = 0;
+  const esps = configuredEsps({ SENDGRID_API_KEY: 'SG.x', POSTMARK_SERVER_TOKEN: 't' });
+  const context: IngressContext = {
+    publisher,
+    pool: nobodysPool,
+    topics: topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })),
+    recent: createRecentRequests(),
+    blobs: blobStore,
+    metrics: createMetrics('test'),
+    authenticate: createAuthenticate(adminKey),
+    esps,
+    webhookVerifiers: new Map(),
+    weighing: { policy: 'rates', esps: esps.map((esp) => esp.name) },
+    deliveredThreshold: 1_000,
+    maxMessageBytes: 1_000_000,
+    isReady: () => ({ ready: true, waitingFor: [] }),
+    newRequestId: () => `req_${(requests += 1)}`,
+    ...more,
+  };
+  const app = await buildApp(context, createLog({ name: 'test', level: 'silent' }), 1_048_576);
+  return {
+    app,
+    published,
+    blobs,
+    failWith: (error) => {
+      fault = error;
+    },
+    clear: () => {
+      published.length = 0;
+      blobs.clear();
+      fault = undefined;
+      requests = 0;
+    },
+  };
+};
