@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import kafkajs, { type EachBatchPayload, type IHeaders, type Kafka, type LogEntry } from 'kafkajs';
 import { registerCodecs } from './compression.ts';
 import type { Logger } from './log.ts';
-import type { RawRecord } from './process-batch.ts';
+import type { RawRecord } from './records.ts';
 
 const require = createRequire(import.meta.url);
 

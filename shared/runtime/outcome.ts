@@ -1,4 +1,4 @@
-import type { OutgoingRecord } from './publisher.ts';
+import type { OutgoingRecord } from './records.ts';
 
 /** What a handler decided about one record. Expected endings are values; a throw is a bug or a fault of the machinery. */
 export type Outcome =

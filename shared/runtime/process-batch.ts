@@ -4,16 +4,7 @@ import type { Breaker } from './breaker.ts';
 import { decode } from './decode.ts';
 import type { BatchContext, ConsumerDefinition, Incoming } from './define-consumer.ts';
 import { reject, type Outcome } from './outcome.ts';
-import type { OutgoingRecord } from './publisher.ts';
-
-/** A record as Kafka hands it over. */
-export interface RawRecord {
-  readonly value: Uint8Array | null;
-  readonly key: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly offset: bigint;
-  readonly timestampMs: number;
-}
+import type { OutgoingRecord, RawRecord } from './records.ts';
 
 export interface BatchPorts {
   publish(records: readonly OutgoingRecord[]): Promise<void>;

@@ -2,14 +2,7 @@ import kafkajs, { type Producer } from 'kafkajs';
 import { InfrastructureError } from '../errors.ts';
 import { kafkaClient } from './kafka.ts';
 import type { Logger } from './log.ts';
-
-/** A record on its way out. The key is required: without one, kafkajs picks another partition at every retry. */
-export interface OutgoingRecord {
-  readonly topic: string;
-  readonly key: string;
-  readonly value: string | Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+import type { OutgoingRecord } from './records.ts';
 
 export interface Publisher {
   /**

@@ -5,9 +5,10 @@ import { backoffMs } from './backoff.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
 import type { BatchContext, ConsumerDefinition } from './define-consumer.ts';
 import { kafkaClient, rawRecords } from './kafka.ts';
-import { processBatch, type RawRecord } from './process-batch.ts';
+import { processBatch } from './process-batch.ts';
 import type { ProcessScope } from './process.ts';
 import type { Publisher } from './publisher.ts';
+import type { RawRecord } from './records.ts';
 
 export interface ConsumerSettings {
   readonly KAFKA_BROKERS: readonly string[];

@@ -1,7 +1,7 @@
 // An ESP that is down costs nobody their mail: the other carries it at once; with none left it waits and goes out later.
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
-import { bulkRequest, clientOf, timesAccepted } from '../support/fleet-client.ts';
+import { bulkRequest, clientOf, steeredEsps, timesAccepted } from '../support/fleet-client.ts';
 import { queryRows } from '../support/query-rows.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -12,8 +12,7 @@ beforeAll(async () => {
   client = clientOf(fleet);
 }, 120_000);
 afterEach(async () => {
-  for (const esp of ['sendgrid', 'postmark'])
-    await client.control(esp, { outage: false, acceptThenHang: 0, acceptThenReset: 0 });
+  for (const esp of steeredEsps) await client.control(esp, { outage: false, acceptThenHang: 0, acceptThenReset: 0 });
 });
 afterAll(() => fleet.stop(), 60_000);
 
@@ -50,7 +49,7 @@ test('an ESP that fails round after round becomes unhealthy, keeps 1 of 1000, an
 }, 120_000);
 
 test('with every ESP down mail waits in its row, and goes out when one is back', async () => {
-  for (const esp of ['sendgrid', 'postmark']) await client.control(esp, { outage: true });
+  for (const esp of steeredEsps) await client.control(esp, { outage: true });
   const { id } = await client.send(bulkRequest(50));
   await waitFor(
     async () => {
@@ -62,13 +61,13 @@ test('with every ESP down mail waits in its row, and goes out when one is back',
     },
     { what: 'all 50 waiting for their time', deadlineMs: 30_000 },
   );
-  for (const esp of ['sendgrid', 'postmark']) await client.control(esp, { outage: false });
+  for (const esp of steeredEsps) await client.control(esp, { outage: false });
   const status = await client.done(id, 60_000);
   expect(status.counts['failed'] ?? 0).toBe(0);
 }, 120_000);
 
 test('an answer that is lost after acceptance is unknown first, and settled by the webhook without a second mail', async () => {
-  for (const esp of ['sendgrid', 'postmark'])
+  for (const esp of steeredEsps)
     await client.control(esp, { acceptThenReset: 1, delivered: 1, bounced: 0, webhookDelayMs: 500 });
   const { id, messages } = await client.send(bulkRequest(40));
   const status = await client.done(id, 60_000);

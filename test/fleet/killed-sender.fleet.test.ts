@@ -1,7 +1,7 @@
 // kill -9 on a sender in the middle of 5,000 recipients: nobody is lost, and whoever got two mails is flagged.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
-import { bulkRequest, clientOf, timesAccepted } from '../support/fleet-client.ts';
+import { bulkRequest, clientOf, steeredEsps, timesAccepted } from '../support/fleet-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let fleet: TestFleet;
@@ -11,8 +11,7 @@ beforeAll(async () => {
   client = clientOf(fleet);
   // Slow enough to be caught with calls under way; half of what is accepted is never told of, so that the reaper and
   // the second attempt are needed, too.
-  for (const esp of ['sendgrid', 'postmark'])
-    await client.control(esp, { latencyMs: 300, delivered: 0.5, bounced: 0, opened: 0 });
+  for (const esp of steeredEsps) await client.control(esp, { latencyMs: 300, delivered: 0.5, bounced: 0, opened: 0 });
 }, 120_000);
 afterAll(() => fleet.stop(), 60_000);
 

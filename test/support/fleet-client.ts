@@ -29,11 +29,15 @@ export interface AcceptedLine {
 
 const domains = ['gmail.com', 'outlook.com', 'yahoo.com', 'icloud.com', 'corp.example', 'firm.example'];
 
-/** A request to `size` recipients, each with a text of its own. */
+/** The two ESPs that tests steer; requests that do not say otherwise keep to them. */
+export const steeredEsps = ['sendgrid', 'postmark'];
+
+/** A request to `size` recipients over the two steered ESPs, each with a text of its own. */
 export const bulkRequest = (size: number, more: Readonly<Record<string, unknown>> = {}) => ({
   from: 'News <news@acme.example>',
   subject: 'Hello {{name}}',
   text: 'Hi {{name}}',
+  esps: steeredEsps,
   recipients: Array.from({ length: size }, (_, index) => ({
     email: `u${index}@${domains[index % domains.length] ?? ''}`,
     substitutions: { name: `N${index}` },

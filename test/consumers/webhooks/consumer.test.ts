@@ -7,7 +7,7 @@ import { InvalidMessageError } from '../../../shared/errors.ts';
 import type { EspEvent, TranslateWebhook } from '../../../shared/esp/esp.ts';
 import type { BatchContext, Incoming } from '../../../shared/runtime/define-consumer.ts';
 import { createLog } from '../../../shared/runtime/log.ts';
-import type { OutgoingRecord } from '../../../shared/runtime/publisher.ts';
+import type { OutgoingRecord } from '../../../shared/runtime/records.ts';
 
 const topics = topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' }));
 const context: BatchContext = {

@@ -5,8 +5,8 @@ import { FenceError, type FleetError, InfrastructureError, InvalidMessageError }
 import { createBreaker } from '../../../shared/runtime/breaker.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../../shared/runtime/define-consumer.ts';
 import { done, reject, skip, type Outcome } from '../../../shared/runtime/outcome.ts';
-import { processBatch, type BatchPorts, type RawRecord } from '../../../shared/runtime/process-batch.ts';
-import type { OutgoingRecord } from '../../../shared/runtime/publisher.ts';
+import { processBatch, type BatchPorts } from '../../../shared/runtime/process-batch.ts';
+import type { OutgoingRecord, RawRecord } from '../../../shared/runtime/records.ts';
 
 const schema = z.object({ n: z.int() });
 type Value = z.infer<typeof schema>;

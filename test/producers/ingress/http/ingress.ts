@@ -9,7 +9,8 @@ import { configuredEsps } from '../../../../shared/esp/providers.ts';
 import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';
 import { createMetrics } from '../../../../shared/runtime/metrics.ts';
-import type { OutgoingRecord, Publisher } from '../../../../shared/runtime/publisher.ts';
+import type { Publisher } from '../../../../shared/runtime/publisher.ts';
+import type { OutgoingRecord } from '../../../../shared/runtime/records.ts';
 
 export const adminKey = 'k'.repeat(32);
 export const withKey = { authorization: `Bearer ${adminKey}` };
