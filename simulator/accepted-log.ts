@@ -1,10 +1,19 @@
 import { deflateRaw, inflateRawSync } from 'node:zlib';
-import type { SimulatedEsp } from './simulated-esp.ts';
+import type { AcceptedMessage } from './simulated-esp.ts';
 import { sha256 } from './wire-values.ts';
+
+/** Whose call it was, and how its messages are read again from its body. */
+interface Reader {
+  readonly kind: string;
+  readonly render: (
+    body: Buffer,
+    providerIds: readonly string[],
+  ) => readonly AcceptedMessage[] | Promise<readonly AcceptedMessage[]>;
+}
 
 interface AcceptedCall {
   readonly at: string;
-  readonly esp: SimulatedEsp;
+  readonly esp: Reader;
   readonly providerIds: readonly string[];
   body: Buffer;
   isPacked: boolean;
@@ -15,7 +24,7 @@ export interface AcceptedLog {
   /** Records a call; once it returns, the call's messages will be told by `lines`. */
   add(call: {
     readonly at: Date;
-    readonly esp: SimulatedEsp;
+    readonly esp: Reader;
     readonly providerIds: readonly string[];
     readonly body: Buffer;
   }): void;
@@ -47,8 +56,8 @@ export const createAcceptedLog = (): AcceptedLog => {
       const upToNow = [...calls];
       for (const { at, esp, providerIds, body, isPacked } of upToNow) {
         const raw = isPacked ? inflateRawSync(body) : body;
-        yield esp
-          .render(raw, providerIds)
+        const messages = await esp.render(raw, providerIds);
+        yield messages
           .map((message) => {
             const bodySha256 = sha256((message.text ?? '') + (message.html ?? ''));
             return JSON.stringify({ at, esp: esp.kind, ...message, bodySha256 }) + '\n';

@@ -26,9 +26,15 @@ await runProcess('simulator', env, async (scope) => {
       apiKey: env.SOCKETLABS_API_KEY,
       webhookSecret: env.SOCKETLABS_WEBHOOK_SECRET,
     },
+    smtp: {
+      port: env.SIMULATOR_SMTP_PORT,
+      securePort: env.SIMULATOR_SMTPS_PORT,
+      user: env.SMTP_USER,
+      pass: env.SMTP_PASS,
+    },
   });
   scope.onClose('simulator', () => simulator.close());
   const address = await simulator.listen('127.0.0.1', env.SIMULATOR_PORT);
   health.ready('simulator', true);
-  log.info({ address }, 'listening');
+  log.info({ address, ...simulator.smtp.ports() }, 'listening');
 });

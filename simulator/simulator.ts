@@ -9,6 +9,7 @@ import { seededRandom, seedOf } from './random.ts';
 import { simulatedSendgrid, type SendgridOptions } from './sendgrid.ts';
 import type { SimulatedEsp, TakenMessage, WireAnswer } from './simulated-esp.ts';
 import { simulatedSocketlabs, type SocketlabsOptions } from './socketlabs.ts';
+import { createSmtpStation, smtpRelay, type SmtpOptions, type SmtpStation } from './smtp.ts';
 import { simulatedSparkpost, type SparkpostOptions } from './sparkpost.ts';
 import { createWebhookQueue, type WebhookQueue } from './webhook-queue.ts';
 
@@ -20,12 +21,15 @@ export interface SimulatorOptions {
   readonly postmark: PostmarkOptions;
   readonly sparkpost: SparkpostOptions;
   readonly socketlabs: SocketlabsOptions;
+  readonly smtp: SmtpOptions;
 }
 
 export interface Simulator {
   readonly app: FastifyInstance;
   /** Listens; port 0 takes any. Answers the address, without a slash at its end. */
   listen(host: string, port: number): Promise<string>;
+  /** The relay: it has ports of its own. */
+  readonly smtp: SmtpStation;
   close(): Promise<void>;
 }
 
@@ -68,7 +72,19 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     station(simulatedSparkpost(options.sparkpost)),
     station(simulatedSocketlabs(options.socketlabs)),
   ];
-  const stationOf = (kind: string): Station | undefined => stations.find(({ esp }) => esp.kind === kind);
+  const relay = { control: createControl(smtpRelay.defaults), accepted: 0 };
+  const smtp = createSmtpStation(options.smtp, {
+    settings: () => relay.control.read(),
+    random,
+    accept: (body) => {
+      acceptedLog.add({ at: new Date(), esp: smtpRelay, providerIds: [], body });
+      relay.accepted += 1;
+    },
+  });
+  const controls: ReadonlyMap<string, Control> = new Map([
+    ...stations.map(({ esp, control }) => [esp.kind, control] as const),
+    [smtpRelay.kind, relay.control],
+  ]);
   let anonymous = 0;
 
   const decideFate = ({ esp, control, webhooks }: Station, message: TakenMessage): void => {
@@ -113,31 +129,32 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     for (const path of at.esp.paths) app.post(`/${at.esp.kind}${path}`, (request, reply) => handle(at, request, reply));
   }
 
-  app.get('/control', () => Object.fromEntries(stations.map(({ esp, control }) => [esp.kind, control.read()])));
+  app.get('/control', () => Object.fromEntries([...controls].map(([kind, control]) => [kind, control.read()])));
   app.get<{ Params: { esp: string } }>('/control/:esp', (request, reply) => {
-    const found = stationOf(request.params.esp);
-    return found === undefined ? reply.code(404).send({ error: 'no such ESP' }) : found.control.read();
+    const control = controls.get(request.params.esp);
+    return control === undefined ? reply.code(404).send({ error: 'no such ESP' }) : control.read();
   });
   app.put<{ Params: { esp: string } }>('/control/:esp', (request, reply) => {
-    const found = stationOf(request.params.esp);
-    if (found === undefined) return reply.code(404).send({ error: 'no such ESP' });
+    const control = controls.get(request.params.esp);
+    if (control === undefined) return reply.code(404).send({ error: 'no such ESP' });
     let body: unknown;
     try {
       body = JSON.parse(bodyOf(request).toString('utf8'));
     } catch {
       return reply.code(400).send({ error: 'the body is not JSON' });
     }
-    const error = found.control.change(body);
-    return error === undefined ? found.control.read() : reply.code(400).send({ error });
+    const error = control.change(body);
+    return error === undefined ? control.read() : reply.code(400).send({ error });
   });
   const stream = (reply: FastifyReply, lines: AsyncGenerator<string>): FastifyReply =>
     reply.type('application/x-ndjson').send(Readable.from(lines));
   app.get('/accepted', (_request, reply) => stream(reply, acceptedLog.lines()));
   app.get('/emitted', (_request, reply) => stream(reply, emittedLog.lines()));
   app.get('/counts', () =>
-    Object.fromEntries(
-      stations.map(({ esp, accepted, webhooks }) => [esp.kind, { accepted, pendingWebhooks: webhooks.pending() }]),
-    ),
+    Object.fromEntries([
+      ...stations.map(({ esp, accepted, webhooks }) => [esp.kind, { accepted, pendingWebhooks: webhooks.pending() }]),
+      [smtpRelay.kind, { accepted: relay.accepted, pendingWebhooks: 0, connections: smtp.connections() }],
+    ]),
   );
   app.post('/reset', (_request, reply) => {
     for (const at of stations) {
@@ -146,6 +163,9 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       at.webhooks.clear();
       at.accepted = 0;
     }
+    relay.control.reset();
+    relay.accepted = 0;
+    smtp.resetCounts();
     acceptedLog.clear();
     emittedLog.clear();
     return reply.code(204).send();
@@ -154,10 +174,14 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
 
   return {
     app,
-    listen: (host, port) => app.listen({ host, port }),
+    smtp,
+    listen: async (host, port) => {
+      await smtp.listen(host);
+      return app.listen({ host, port });
+    },
     close: async () => {
       for (const { webhooks } of stations) webhooks.close();
-      await app.close();
+      await Promise.all([app.close(), smtp.close()]);
     },
   };
 };

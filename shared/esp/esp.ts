@@ -94,6 +94,8 @@ export interface Esp {
   readonly name: string;
   readonly kind: EspKind;
   readonly limits: EspLimits;
+  /** Opens now what the first send would have to wait for. Only a process that sends calls it. */
+  warmUp?(): void;
   /** Hands over up to `limits.deliveriesPerCall` deliveries in one call; the answers are in the deliveries' order. Never rejects. */
   send(deliveries: readonly Delivery[], options: SendOptions): Promise<readonly DeliveryAnswer[]>;
   close(): Promise<void>;

@@ -5,6 +5,7 @@ import { createPostmark } from './postmark/send.ts';
 import { translatePostmarkWebhook, verifyPostmarkWebhook } from './postmark/webhook.ts';
 import { createSendgrid } from './sendgrid/send.ts';
 import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
+import { createSmtp } from './smtp/send.ts';
 import { createSocketlabs } from './socketlabs/send.ts';
 import { translateSocketlabsWebhook, verifySocketlabsWebhook } from './socketlabs/webhook.ts';
 import { createSparkpost } from './sparkpost/send.ts';
@@ -64,6 +65,20 @@ export const providers: readonly Provider[] = [
         ? undefined
         : verifySocketlabsWebhook({ secretKey, validationKey }),
     translate: translateSocketlabsWebhook,
+  },
+  {
+    kind: 'smtp',
+    createEsp: ({
+      SMTP_HOST: host,
+      SMTP_PORT: port = 465,
+      SMTP_USER: user,
+      SMTP_PASS: pass,
+      SMTP_SECURE: secure = 'auto',
+      SMTP_CONNECTIONS: connections = 5,
+    }) => (host === undefined ? undefined : createSmtp({ name: 'smtp', host, port, user, pass, secure, connections })),
+    verifier: () => undefined,
+    // Bounces and complaints come as mail, to the sender's own mailbox.
+    translate: undefined,
   },
 ];
 

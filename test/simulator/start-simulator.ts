@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createSimulator } from '../../simulator/simulator.ts';
+import type { SmtpStation } from '../../simulator/smtp.ts';
 
 export const testCredentials = {
   apiKey: 'SG.test-key',
@@ -12,6 +13,8 @@ export const testCredentials = {
   socketlabsServerId: '10001',
   socketlabsKey: `${'k'.repeat(20)}.${'s'.repeat(40)}`,
   socketlabsSecret: 'söcketlabs-secret',
+  smtpUser: 'mail@acme.example',
+  smtpPass: 'pässword',
 } as const;
 
 interface ReceivedPost {
@@ -31,6 +34,8 @@ interface AcceptedLine {
 export interface TestSimulator {
   readonly address: string;
   readonly publicKey: string;
+  /** The relay, with ports of its own. */
+  readonly smtp: SmtpStation;
   /** Webhooks received so far from one ESP. */
   posts(kind: string): readonly ReceivedPost[];
   /** How the receiver answers from now on: a status, or `drop` to break the connection. */
@@ -80,6 +85,7 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
       apiKey: testCredentials.socketlabsKey,
       webhookSecret: testCredentials.socketlabsSecret,
     },
+    smtp: { port: 'any', securePort: 'any', user: testCredentials.smtpUser, pass: testCredentials.smtpPass },
   });
   const address = await simulator.listen('127.0.0.1', 0);
   const control: TestSimulator['control'] = async (kind, settings) => {
@@ -87,12 +93,13 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
     if (response.status !== 200) throw new Error(await response.text());
   };
   const quiet = async (): Promise<void> => {
-    for (const kind of ['sendgrid', 'postmark', 'sparkpost', 'socketlabs'])
+    for (const kind of ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'smtp'])
       await control(kind, { latencyMs: 0, jitterMs: 0, delivered: 0, bounced: 0 });
   };
   await quiet();
   return {
     address,
+    smtp: simulator.smtp,
     publicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
     posts: (kind) => posts.filter(({ path }) => path === `/webhooks/${kind}`),
     answerWith: (given) => {

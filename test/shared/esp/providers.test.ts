@@ -23,6 +23,13 @@ describe('The list of ESPs', () => {
     expect(postmark?.({ rawBody: Buffer.alloc(0), headers: {} })).toBe(false);
   });
 
+  it('has a relay on with its host, and no webhooks of it', async () => {
+    const esps = configuredEsps({ SMTP_HOST: 'mail.acme.example', SMTP_PORT: 587 });
+    expect(esps.map(({ kind, limits }) => [kind, limits.concurrentCalls])).toEqual([['smtp', 5]]);
+    await Promise.all(esps.map((esp) => esp.close()));
+    expect(webhookProvider('smtp')).toBeUndefined();
+  });
+
   it('knows webhooks by the name of their ESP', () => {
     expect(webhookProvider('sendgrid')?.kind).toBe('sendgrid');
     expect(webhookProvider('nobody')).toBeUndefined();
