@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { FleetError, InfrastructureError } from '../errors.ts';
 
@@ -34,7 +35,7 @@ const passingSystemCodes = new Set([
 const passingMessages = /timeout|terminated|Connection ended|not queryable|connection error|Client has encountered/i;
 
 const asFleetError = (error: unknown): unknown => {
-  if (error instanceof FleetError || !(error instanceof Error)) return error;
+  if (error instanceof FleetError || !isNativeError(error)) return error;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const isPassing =
     passing.test(code) || passingSystemCodes.has(code) || (code === '' && passingMessages.test(error.message));
