@@ -12,6 +12,7 @@ import {
   findMessages,
   insertEvents,
   lockMessages,
+  storedTypes,
   updateMessageStates,
 } from '../../shared/db/store-events.ts';
 import { defineConsumer } from '../../shared/runtime/define-consumer.ts';
@@ -19,7 +20,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { done, reject } from '../../shared/runtime/outcome.ts';
 import { checkFence } from './check-fence.ts';
-import { addStored, changeMessage, foldRecords, type StorableEvent } from './fold-events.ts';
+import { addStored, changeMessage, foldRecords, needsHistory, type StorableEvent } from './fold-events.ts';
 
 export interface DeliveryEventsDeps {
   readonly topic: Topic<DeliveryRecord>;
@@ -76,14 +77,20 @@ const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Pr
     if (list === undefined) byMessage.set(event.messageId, [event]);
     else list.push(event);
   }
+  const messages = (await lockMessages(db, [...byMessage.keys()])).map((message) => {
+    const stored = byMessage.get(message.id) ?? [];
+    return { message, stored, events: stored.map(({ event }) => event) };
+  });
+  const unclear = messages.filter(({ message, events }) => needsHistory(message.status, events));
+  const history = await storedTypes(
+    db,
+    unclear.map(({ message }) => message.id),
+    unclear.flatMap(({ stored }) => stored.map(({ hash }) => hash)),
+  );
   const statistics = statisticsFold();
-  const changes = (await lockMessages(db, [...byMessage.keys()])).map((message) => {
-    const events = byMessage.get(message.id) ?? [];
-    const change = changeMessage(
-      message,
-      events.map(({ event }) => event),
-    );
-    const esp = events[0]?.event.esp ?? message.esp;
+  const changes = messages.map(({ message, events }) => {
+    const change = changeMessage(message, events, history.get(message.id));
+    const esp = events[0]?.esp ?? message.esp;
     for (const outcome of change.firsts) statistics.add({ ...message, esp, minute: message.claimedAt }, outcome);
     return change;
   });
@@ -119,7 +126,8 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEve
             'offsets are missing before this batch; were records removed before they were counted?',
           );
         }
-        const folded = foldRecords(fresh, `${key.topicEpoch}:${key.topic}:${key.partition}`);
+        const place = `${key.topicEpoch}:${key.topic}:${key.partition}`;
+        const folded = foldRecords(fresh, place);
         const stored = await storeEvents(db, await withMessages(db, folded.storable));
         await changeMessages(db, stored);
         addStored(folded.counts, stored);
@@ -130,7 +138,9 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEve
         await moveFence(db, key, next);
         counted({ kind: 'stored' }, stored.length);
         counted({ kind: 'repeated' }, folded.storable.length - stored.length);
-        return folded.bad;
+        // One that was counted in vain before may not have reached the dead letters then: those store it once.
+        const repeated = foldRecords(records.slice(0, records.length - fresh.length), place);
+        return new Set([...repeated.bad, ...folded.bad]);
       });
       return records.map((record) =>
         bad.has(record.offset) ? reject('bad-domain', 'An event names a domain that is none.') : done(),

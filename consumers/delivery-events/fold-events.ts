@@ -129,20 +129,31 @@ export interface MessageChange {
   readonly firsts: readonly ('sent' | 'delivered' | 'opened' | 'clicked' | 'bounced' | 'complained' | 'failed')[];
 }
 
-const reached = (state: MessageState, types: readonly string[]): boolean => types.includes(state);
-const told: Readonly<Record<'delivered' | 'bounced' | 'complained' | 'failed', readonly string[]>> = {
-  delivered: ['delivered', 'bounced', 'complained'],
-  bounced: ['bounced', 'complained'],
-  complained: ['complained'],
-  failed: ['failed', 'delivered', 'bounced', 'complained'],
-};
+type Outcome = 'delivered' | 'bounced' | 'complained' | 'failed';
+const outcomes: readonly string[] = ['delivered', 'bounced', 'complained', 'failed'] satisfies Outcome[];
+const isOutcome = (type: string): type is Outcome => outcomes.includes(type);
 
-/** Applies the new events of one message, in any order; machine opens and clicks prove acceptance and count nowhere. */
-export const changeMessage = (message: KnownMessage, events: readonly DeliveryEvent[]): MessageChange => {
+/**
+ * Whether the state alone cannot tell if an event's outcome was told before: a message that bounced may have been
+ * delivered first, or not. Then the events stored earlier have to be asked, or statistics would depend on their order.
+ */
+export const needsHistory = (status: MessageState, events: readonly DeliveryEvent[]): boolean =>
+  events.some(({ type }) => isOutcome(type) && type !== status && stateAfter(status, type) === status);
+
+/**
+ * Applies the new events of one message, in any order; machine opens and clicks prove acceptance and count nowhere.
+ * `history` holds the types of its events that were stored before, where `needsHistory` asks for them.
+ */
+export const changeMessage = (
+  message: KnownMessage,
+  events: readonly DeliveryEvent[],
+  history: readonly string[] = [],
+): MessageChange => {
   let { status, opens, clicks } = message;
   let unsubscribedAt: Date | undefined;
   let reason: string | undefined;
   const firsts = new Set<MessageChange['firsts'][number]>();
+  const told = new Set<string>([message.status, ...history]);
   // An attempt whose answer was lost: the event is the proof that the ESP had taken it.
   if (message.status === 'unknown') firsts.add('sent');
   for (const event of events) {
@@ -154,12 +165,7 @@ export const changeMessage = (message: KnownMessage, events: readonly DeliveryEv
       if (clicks === 0) firsts.add('clicked');
       clicks += 1;
     } else if (type === 'unsubscribed') unsubscribedAt = new Date(event.at ?? 0);
-    else if (
-      (type === 'delivered' || type === 'bounced' || type === 'complained' || type === 'failed') &&
-      !reached(status, told[type])
-    ) {
-      firsts.add(type);
-    }
+    else if (isOutcome(type) && !told.has(type)) firsts.add(type);
     const next = stateAfter(status, type);
     if (next !== status && event.reason !== undefined) reason = event.reason;
     status = next;

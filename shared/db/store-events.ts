@@ -124,6 +124,21 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
   }));
 };
 
+/** The types of a message's stored events, without the named ones, by the message's id. */
+export const storedTypes = async (
+  db: Database,
+  ids: readonly string[],
+  withoutHashes: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> => {
+  if (ids.length === 0) return new Map();
+  const { rows } = await db.query<{ id: string; types: string[] }>(
+    `select message_id as id, array_agg(distinct type) as types from events
+     where message_id = any($1::uuid[]) and event_hash <> all($2::uuid[]) group by message_id`,
+    [ids, withoutHashes],
+  );
+  return new Map(rows.map((row) => [row.id, row.types]));
+};
+
 /** Writes what events made of locked messages. A message that was waiting to be sent again no longer is. */
 export const updateMessageStates = async (
   db: Database,

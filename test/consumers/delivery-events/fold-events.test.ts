@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   addStored,
   changeMessage,
+  needsHistory,
   foldRecords,
   type KnownMessage,
 } from '../../../consumers/delivery-events/fold-events.ts';
@@ -134,6 +135,38 @@ describe('What events make of a message', () => {
         },
       ),
     );
+  });
+
+  it('tells the same first outcomes in whatever order and batches its events come', () => {
+    const events = fc.array(
+      fc.constantFrom(...deliveryTypes).map((type) => event(type)),
+      { maxLength: 8 },
+    );
+    const mixed = events.chain((all) =>
+      fc.tuple(
+        fc.constant(all),
+        fc.shuffledSubarray(all, { minLength: all.length, maxLength: all.length }),
+        fc.nat({ max: all.length }),
+      ),
+    );
+    fc.assert(
+      fc.property(mixed, ([all, shuffled, cut]) => {
+        const earlier = shuffled.slice(0, cut);
+        const later = shuffled.slice(cut);
+        const first = changeMessage(message, earlier);
+        const history = needsHistory(first.status, later) ? earlier.map(({ type }) => type) : [];
+        const second = changeMessage({ ...message, ...first }, later, history);
+        expect([...first.firsts, ...second.firsts].sort()).toEqual([...changeMessage(message, all).firsts].sort());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('needs its history only where its state cannot tell', () => {
+    expect(needsHistory('bounced', [event('delivered')])).toBe(true);
+    expect(needsHistory('complained', [event('bounced')])).toBe(true);
+    expect(needsHistory('delivered', [event('delivered'), event('opened'), event('bounced')])).toBe(false);
+    expect(needsHistory('sent', [event('delivered'), event('complained')])).toBe(false);
   });
 
   it('tells each first outcome once, for the statistics', () => {

@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { deliveryEvents } from '../../../consumers/delivery-events/consumer.ts';
+import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
+import type { DeliveryEvent, DeliveryRecord } from '../../../shared/contracts/delivery.ts';
+import { topicsOf } from '../../../shared/contracts/topics.ts';
+import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
+import { loadDomain } from '../../../shared/db/domain-counters.ts';
+import { runningTotals } from '../../../shared/db/statistics.ts';
+import { judgeDomain } from '../../../shared/domain/judge-domain.ts';
+import { publicMessageId } from '../../../shared/domain/request-ids.ts';
+import { FenceError } from '../../../shared/errors.ts';
+import type { Incoming } from '../../../shared/runtime/define-consumer.ts';
+import { createLog } from '../../../shared/runtime/log.ts';
+import { createMetrics } from '../../../shared/runtime/metrics.ts';
+import { aMessage, alterMessage, storedMessage, useDatabase } from '../../shared/db/tables.ts';
+
+const database = useDatabase();
+const consumerOn = (pool: typeof database.pool, epoch = 0) =>
+  deliveryEvents({
+    topic: topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })).delivery,
+    pool,
+    log: createLog({ name: 'test', level: 'silent' }),
+    metrics: createMetrics('test'),
+    epoch,
+  });
+
+/** Records of one partition, from the given offset on. */
+const placed = (values: readonly DeliveryRecord[], first = 0): Incoming<DeliveryRecord>[] =>
+  values.map((value, index) => ({
+    value,
+    raw: Buffer.from(JSON.stringify(value)),
+    key: undefined,
+    headers: {},
+    offset: BigInt(first + index),
+    timestampMs: 1_700_000_000_000 + first + index,
+  }));
+const handle = (records: readonly Incoming<DeliveryRecord>[], { partition = 0, epoch = 0, end = 0n } = {}) =>
+  consumerOn(database.pool, epoch).handleBatch(records, {
+    topic: 'delivery-events',
+    partition,
+    cluster: 'cluster-1',
+    highWatermark: end > 0n ? end : (records.at(-1)?.offset ?? -1n) + 1n,
+    signal: new AbortController().signal,
+  });
+
+const delivered: DeliveryEvent = { domain: 'example.org', type: 'delivered' };
+const bounced: DeliveryEvent = { domain: 'example.org', type: 'bounced' };
+const sent = async (): Promise<string> => {
+  const message = aMessage();
+  await insertAndClaim(database.pool, [message], randomUUID());
+  await alterMessage(database.pool, message.id, `status = 'sent', lease_token = null, lease_until = null`);
+  return message.id;
+};
+const about = (id: string, type: DeliveryEvent['type'], more: Partial<DeliveryEvent> = {}): DeliveryEvent => ({
+  domain: 'example.org',
+  type,
+  id: `${type}:${id}`,
+  messageId: publicMessageId(id),
+  esp: 'sendgrid',
+  at: '2026-01-01T00:00:00Z',
+  ...more,
+});
+/** Everything that counting the same records twice could change. */
+const everything = async (): Promise<unknown> => {
+  const of = async (statement: string): Promise<unknown[]> =>
+    (await database.pool.query<Record<string, unknown>>(statement)).rows;
+  return {
+    events: await of('select esp, event_day, event_hash, message_id, type from events order by event_hash'),
+    messages: await of('select id, status, opens, clicks, attempt from messages order by id'),
+    statistics: await of('select * from esp_statistics order by esp, minute'),
+    totals: await of('select * from esp_totals order by esp'),
+    domains: await of('select domain, delivered, bounced, first_bounce_at from domain_counters order by domain'),
+    fence: await of('select partition, next_offset, last_timestamp from consumer_offsets order by partition'),
+  };
+};
+
+describe('Delivery events', () => {
+  it.each([
+    [999, 0, 'unknown'],
+    [1_000, 0, 'unknown'],
+    [1_001, 0, 'catch-all'],
+    [1_001, 1, 'not-catch-all'],
+  ] as const)('of %d deliveries and %d bounces make the domain %s', async (deliveries, bounces, verdict) => {
+    const all = [...Array<DeliveryEvent>(deliveries).fill(delivered), ...Array<DeliveryEvent>(bounces).fill(bounced)];
+    await handle(placed(all.slice(0, 700)));
+    await handle(placed(all.slice(700), 700));
+    const counted = await loadDomain(database.pool, 'example.org');
+    expect(counted).toMatchObject({ delivered: deliveries, bounced: bounces });
+    expect(judgeDomain(counted ?? { delivered: 0, bounced: 0 }, 1_000)).toBe(verdict);
+  });
+
+  it('change nothing when the same records come again, whole or in part', async () => {
+    const id = await sent();
+    const records = placed([
+      delivered,
+      { ...bounced, count: 7 },
+      { events: [about(id, 'delivered'), about(id, 'opened'), delivered] },
+      about(id, 'complained'),
+    ]);
+    await handle(records);
+    const before = await everything();
+    for (const again of [records, records.slice(0, 2), records.slice(1), records.slice(3)])
+      await handle(again, { end: 4n });
+    expect(await everything()).toEqual(before);
+    await handle([...records, ...placed([delivered], 4)]);
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(4);
+  });
+
+  it('with ids count once, on whatever partition and however often they come', async () => {
+    const ids = await Promise.all([sent(), sent(), sent()]);
+    const events = ids.flatMap((id) => [about(id, 'delivered'), about(id, 'opened'), about(id, 'clicked')]);
+    for (let copy = 0; copy < 5; copy += 1) {
+      await handle(placed([...events, { events: [...events].reverse() }], copy * 20), { partition: copy % 2 });
+    }
+    expect(await runningTotals(database.pool, 'admin')).toMatchObject({
+      sendgrid: { delivered: 3, opened: 3, clicked: 3, bounced: 0 },
+    });
+    for (const id of ids)
+      expect(await storedMessage(database.pool, id)).toMatchObject({ status: 'delivered', opens: 1, clicks: 1 });
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(3);
+  });
+
+  it('come to the same in any order and any batches', async () => {
+    const results: unknown[] = [];
+    for (const order of ['dboc', 'cobd', 'bdco', 'odcb']) {
+      const id = await sent();
+      const typeOf: Record<string, DeliveryEvent['type']> = {
+        d: 'delivered',
+        b: 'bounced',
+        o: 'opened',
+        c: 'complained',
+      };
+      const before = await runningTotals(database.pool, 'admin');
+      let offset = results.length * 100;
+      for (const letter of order) {
+        await handle(placed([about(id, typeOf[letter] ?? 'failed')], offset));
+        offset += 1;
+      }
+      const { status, opens } = await storedMessage(database.pool, id);
+      const now = (await runningTotals(database.pool, 'admin'))['sendgrid'];
+      const outcomes = ['delivered', 'opened', 'bounced', 'complained'] as const;
+      const grown = outcomes.map((name) => (now?.[name] ?? 0) - (before['sendgrid']?.[name] ?? 0));
+      results.push({ status, opens, grown });
+    }
+    expect(results[0]).toEqual({ status: 'complained', opens: 1, grown: [1, 1, 1, 1] });
+    for (const result of results) expect(result).toEqual(results[0]);
+  });
+
+  it('settle an attempt whose answer was lost, before anybody sends it again', async () => {
+    const id = await sent();
+    await alterMessage(database.pool, id, `status = 'unknown', due_at = now() + interval '1 min'`);
+    await handle(placed([about(id, 'delivered')]));
+    expect(await storedMessage(database.pool, id)).toMatchObject({ status: 'delivered', due_in_ms: null });
+    expect(await runningTotals(database.pool, 'admin')).toMatchObject({ sendgrid: { sent: 1, delivered: 1 } });
+  });
+
+  it('of a message that nobody knows are kept, and break nothing', async () => {
+    const id = await sent();
+    await handle(
+      placed([
+        about(randomUUID(), 'delivered'),
+        { ...about(id, 'delivered'), messageId: 'foreign' },
+        about(id, 'bounced'),
+      ]),
+    );
+    expect((await storedMessage(database.pool, id)).status).toBe('bounced');
+    const { rows } = await database.pool.query('select 1 from events');
+    expect(rows).toHaveLength(3);
+  });
+
+  it('with a domain that is none go to the dead letters, also when the batch comes again', async () => {
+    const records = placed([delivered, { ...delivered, domain: 'a b' }, delivered]);
+    const kinds = async () => (await handle(records)).map((outcome) => outcome.kind);
+    expect(await kinds()).toEqual(['done', 'reject', 'done']);
+    // The first time, Kafka may have been away when the dead letter was to be published.
+    expect(await kinds()).toEqual(['done', 'reject', 'done']);
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(2);
+  });
+
+  it('of a topic made anew are refused, until an operator raises the epoch', async () => {
+    await handle(placed(Array<DeliveryEvent>(10).fill(delivered)));
+    await expect(handle(placed([delivered]))).rejects.toBeInstanceOf(FenceError);
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(10);
+    await handle(placed([delivered]), { epoch: 1 });
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(11);
+  });
+
+  it('are counted all or not at all when something fails half-way', async () => {
+    const id = await sent();
+    const records = placed([delivered, about(id, 'delivered')]);
+    const before = await everything();
+    const failing: typeof database.pool = {
+      ...database.pool,
+      query: (text, values) => database.pool.query(text, values),
+      end: () => Promise.resolve(),
+      transaction: (work) =>
+        database.pool.transaction(async (db) => {
+          await work(db);
+          throw new Error('killed before the commit');
+        }),
+    };
+    const consumer = consumerOn(failing);
+    const context = {
+      topic: 'delivery-events',
+      partition: 0,
+      cluster: 'cluster-1',
+      highWatermark: 2n,
+      signal: new AbortController().signal,
+    };
+    await expect(consumer.handleBatch(records, context)).rejects.toThrow('killed before the commit');
+    expect(await everything()).toEqual(before);
+    await handle(records);
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(2);
+  });
+
+  it('of four partitions at once lose nothing', async () => {
+    const ids = await Promise.all(Array.from({ length: 30 }, sent));
+    const batch = [...ids.map((id) => about(id, 'delivered')), ...Array<DeliveryEvent>(100).fill(delivered)];
+    await Promise.all(
+      [0, 1, 2, 3].map((partition) =>
+        handle(placed(partition % 2 === 0 ? batch : [...batch].reverse()), { partition }),
+      ),
+    );
+    expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(430);
+    expect(await runningTotals(database.pool, 'admin')).toMatchObject({ sendgrid: { delivered: 30 } });
+  });
+});
