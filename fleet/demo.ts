@@ -154,7 +154,7 @@ export const runDemo = async (settings: FleetSettings, size: number): Promise<vo
   );
   console.log(table.toString());
   console.log(
-    `  done in ${seconds(Date.now() - startedAt)}. ${number(countOf(status, 'sent'))} still say "sent": their ESP has told nothing more, as happens in real life.\n` +
+    `  done in ${seconds(Date.now() - startedAt)}. ${number(countOf(status, 'sent'))} still say "sent": nothing more was told of them, as happens in real life, and always with SMTP.\n` +
       `  What became of the request:  curl -H 'Authorization: Bearer ${settings.adminKey}' ${settings.url}/v1/emails/${id}\n` +
       `  One line per message:        curl -H 'Authorization: Bearer ${settings.adminKey}' '${settings.url}/v1/messages?requestId=${id}&limit=5'\n`,
   );

@@ -25,6 +25,15 @@ export interface StartOptions {
 // npm passes Ctrl-C on to us although the terminal has sent it already: two signals, one wish.
 const sameWishMs = 1000;
 
+const simulatorPorts = (settings: FleetSettings): PortUse[] =>
+  [
+    { port: settings.simulatorPort, variable: 'SIMULATOR_PORT', user: 'the simulator' },
+    { port: settings.simulatorSmtpPort, variable: 'SIMULATOR_SMTP_PORT', user: 'the simulated SMTP relay' },
+    { port: settings.simulatorSmtpsPort, variable: 'SIMULATOR_SMTPS_PORT', user: 'the simulated SMTP relay with TLS' },
+  ]
+    .filter(({ port }) => port !== 0)
+    .map((use) => ({ ...use, host: '127.0.0.1' }));
+
 const portsOf = (
   settings: FleetSettings,
   placed: readonly PlacedProcess[],
@@ -32,9 +41,7 @@ const portsOf = (
 ): PortUse[] => [
   ...services.flatMap(({ ports }) => ports),
   { port: settings.port, host: settings.host, variable: 'PORT', user: 'the ingress' },
-  ...(settings.hasSimulator
-    ? [{ port: settings.simulatorPort, host: '127.0.0.1', variable: 'SIMULATOR_PORT', user: 'the simulator' }]
-    : []),
+  ...(settings.hasSimulator ? simulatorPorts(settings) : []),
   ...placed.map(({ name, adminPort }) => ({
     port: adminPort,
     host: '127.0.0.1',

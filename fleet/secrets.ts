@@ -16,6 +16,7 @@ export interface MadeSecrets {
     readonly sparkpostWebhookPassword: string;
     readonly socketlabsApiKey: string;
     readonly socketlabsWebhookSecret: string;
+    readonly smtpPassword: string;
   };
 }
 
@@ -56,5 +57,6 @@ export const readSecrets = (home: string): MadeSecrets => ({
       () => `${randomBytes(10).toString('hex')}.${randomBytes(20).toString('hex')}`,
     ),
     socketlabsWebhookSecret: madeOnce(join(home, 'simulator', 'socketlabs-webhook-secret'), randomText),
+    smtpPassword: madeOnce(join(home, 'simulator', 'smtp-password'), randomText),
   },
 });

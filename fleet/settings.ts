@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv as parseEnvFile } from 'node:util';
 import { z } from 'zod';
-import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv } from '../shared/config/env.ts';
+import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv, simulatorEnv } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
 import { portFaults } from './ports.ts';
 import { livingSupervisor } from './run-record.ts';
@@ -23,6 +23,8 @@ export const fleetEnv = {
   POSTGRES_PORT: port(15_432),
   SIMULATOR: z.enum(['auto', 'on', 'off']).default('auto'),
   SIMULATOR_PORT: port(8090),
+  SIMULATOR_SMTP_PORT: simulatorEnv.SIMULATOR_SMTP_PORT,
+  SIMULATOR_SMTPS_PORT: simulatorEnv.SIMULATOR_SMTPS_PORT,
   CONSUMER_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
 };
 
@@ -36,7 +38,13 @@ const allEnv = {
 };
 
 /** Credentials any of which turn a real ESP on. */
-const espCredentials = ['SENDGRID_API_KEY', 'POSTMARK_SERVER_TOKEN', 'SPARKPOST_API_KEY', 'SOCKETLABS_API_KEY'];
+const espCredentials = [
+  'SENDGRID_API_KEY',
+  'POSTMARK_SERVER_TOKEN',
+  'SPARKPOST_API_KEY',
+  'SOCKETLABS_API_KEY',
+  'SMTP_HOST',
+];
 
 export interface FleetSettings {
   readonly home: string;
@@ -54,6 +62,9 @@ export interface FleetSettings {
   readonly adminPort: number;
   readonly hasSimulator: boolean;
   readonly simulatorPort: number;
+  /** 0 where it is off. */
+  readonly simulatorSmtpPort: number;
+  readonly simulatorSmtpsPort: number;
   readonly copies: number;
   /** What every process is started with. */
   readonly environment: Readonly<Record<string, string>>;
@@ -71,7 +82,7 @@ export const readEnvironment = (): Environment => {
 const simulatorVariables = (
   source: Environment,
   { simulator }: MadeSecrets,
-  options: { readonly url: string; readonly simulatorUrl: string },
+  options: { readonly url: string; readonly simulatorUrl: string; readonly smtpPort: number },
 ): Record<string, string> => {
   const signingKey = source['SIMULATOR_SENDGRID_PRIVATE_KEY'] || simulator.sendgridPrivateKey;
   return {
@@ -92,6 +103,15 @@ const simulatorVariables = (
     SOCKETLABS_API_KEY: simulator.socketlabsApiKey,
     SOCKETLABS_WEBHOOK_SECRET: simulator.socketlabsWebhookSecret,
     SOCKETLABS_BASE_URL: `${options.simulatorUrl}/socketlabs`,
+    // Port 0 turns the simulated relay off, and with it this ESP.
+    ...(options.smtpPort === 0
+      ? {}
+      : {
+          SMTP_HOST: '127.0.0.1',
+          SMTP_PORT: String(options.smtpPort),
+          SMTP_USER: 'simulator',
+          SMTP_PASS: simulator.smtpPassword,
+        }),
   };
 };
 
@@ -125,8 +145,14 @@ export const composeSettings = (
     MAILFLEET_HOME: home,
     BLOB_DIR: join(home, 'blobs'),
     SIMULATOR_PORT: String(env.SIMULATOR_PORT),
+    SIMULATOR_SMTP_PORT: String(env.SIMULATOR_SMTP_PORT),
+    SIMULATOR_SMTPS_PORT: String(env.SIMULATOR_SMTPS_PORT),
     ...(hasSimulator
-      ? simulatorVariables(source, secrets, { url, simulatorUrl: `http://127.0.0.1:${env.SIMULATOR_PORT}` })
+      ? simulatorVariables(source, secrets, {
+          url,
+          simulatorUrl: `http://127.0.0.1:${env.SIMULATOR_PORT}`,
+          smtpPort: env.SIMULATOR_SMTP_PORT,
+        })
       : {}),
   };
   const missing = Object.entries(filledIn).filter(([name]) => !isSet(source, name));
@@ -148,6 +174,8 @@ export const composeSettings = (
     adminPort: env.ADMIN_PORT,
     hasSimulator,
     simulatorPort: env.SIMULATOR_PORT,
+    simulatorSmtpPort: env.SIMULATOR_SMTP_PORT,
+    simulatorSmtpsPort: env.SIMULATOR_SMTPS_PORT,
     copies: env.CONSUMER_WORKERS,
     environment,
   };

@@ -105,7 +105,8 @@ export const javaKafka = ({ home, jars, port, controllerPort, say }: JavaKafkaOp
     const config = join(folder, 'format.properties');
     writeFileSync(config, kafkaProperties({ dataFolder: draft, port, controllerPort }));
     const clusterId = randomBytes(16).toString('base64url');
-    const args = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config];
+    // One word, since an id may begin with a dash and would be taken for an option.
+    const args = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '-c', config];
     const made = await runCommand(javaProgram(), [...jvmArguments(archiveFlags()), ...args], { signal: abort.signal });
     if (!made.ok) throw new ConfigError(`Kafka could not make its data folder:\n${made.stderr.trim()}`);
     renameSync(draft, data);

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { Disk } from 'flydrive';
 import { FSDriver } from 'flydrive/drivers/fs';
-import { S3Driver } from 'flydrive/drivers/s3';
 import { InfrastructureError } from '../errors.ts';
 
 export interface BlobSettings {
@@ -25,21 +24,26 @@ const storeFault = (error: unknown): InfrastructureError =>
 
 /** The store that the settings name. */
 export const createBlobStore = (settings: BlobSettings): BlobStore => {
-  const disk = new Disk(
-    settings.BLOB_S3_BUCKET === undefined
-      ? new FSDriver({ location: resolve(settings.BLOB_DIR), visibility: 'private' })
-      : new S3Driver({ bucket: settings.BLOB_S3_BUCKET, visibility: 'private', supportsACL: false }),
-  );
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+  const { BLOB_S3_BUCKET: bucket } = settings;
+  const open = async (): Promise<Disk> => {
+    if (bucket === undefined)
+      return new Disk(new FSDriver({ location: resolve(settings.BLOB_DIR), visibility: 'private' }));
+    // Loaded where it is used: the AWS SDK costs every process a third of a second at its start.
+    const { S3Driver } = await import('flydrive/drivers/s3');
+    return new Disk(new S3Driver({ bucket, visibility: 'private', supportsACL: false }));
+  };
+  let opened: Promise<Disk> | undefined;
+  const guarded = async <T>(work: (disk: Disk) => Promise<T>): Promise<T> => {
     try {
-      return await work();
+      opened ??= open();
+      return await work(await opened);
     } catch (error) {
       throw storeFault(error);
     }
   };
   return {
-    put: (key, body) => guarded(() => disk.put(key, body)),
-    get: (key) => guarded(async () => ((await disk.exists(key)) ? disk.get(key) : undefined)),
-    remove: (key) => guarded(() => disk.delete(key)),
+    put: (key, body) => guarded((disk) => disk.put(key, body)),
+    get: (key) => guarded(async (disk) => ((await disk.exists(key)) ? disk.get(key) : undefined)),
+    remove: (key) => guarded((disk) => disk.delete(key)),
   };
 };

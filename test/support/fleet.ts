@@ -65,7 +65,7 @@ export const startTestFleet = async (
   const home = mkdtempSync(join(testHome(), 'fleet-'));
   const database = await createTestDatabase();
   const brokers = testKafkaBrokers();
-  const ports = await Promise.all([freePort(), freePort()]);
+  const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   const settings = composeSettings({
     PATH: process.env['PATH'] ?? '',
     MAILFLEET_HOME: home,
@@ -75,6 +75,8 @@ export const startTestFleet = async (
     PORT: String(ports[0]),
     SIMULATOR: 'on',
     SIMULATOR_PORT: String(ports[1]),
+    SIMULATOR_SMTP_PORT: String(ports[2]),
+    SIMULATOR_SMTPS_PORT: String(ports[3]),
     ...topicsUnder(`test-${randomUUID().slice(0, 8)}`),
     ...options.env,
   });
