@@ -2,8 +2,10 @@
 import type { Database, Pool } from '../../shared/db/connect.ts';
 import {
   claimDue,
+  failDue,
   insertAndClaim,
   lockDueMessages,
+  type DueMessage,
   type NewMessage,
   type RecipientData,
 } from '../../shared/db/claim-messages.ts';
@@ -13,6 +15,7 @@ import { latestDecision, takePositions, type Decision } from '../../shared/db/we
 import { apportion, restrictWeights } from '../../shared/domain/apportion.ts';
 import { messageIdsOf } from '../../shared/domain/request-ids.ts';
 import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
+import { InvalidMessageError } from '../../shared/errors.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
 import { byWeight, candidatesFrom, claimedMessage } from './claimed-message.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
@@ -201,10 +204,7 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, co
           withContent: true,
         });
         const mails = new Map<string, CompiledMail>();
-        const claimed: ClaimedMessage[] = [];
-        for (const message of due) {
-          const request = requests.get(message.requestId);
-          if (request === undefined) continue;
+        const claim = async (message: DueMessage, request: StoredRequest): Promise<ClaimedMessage> => {
           const { contentRef } = request.content;
           const heavy = contentRef === undefined ? undefined : await content.load(contentRef);
           const mail = mails.get(request.id) ?? compileMail({ ...request.content, ...heavy });
@@ -213,18 +213,29 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, co
           const weights = restrictWeights(standingOfAccount.weights, request.esps ?? undefined);
           // A first attempt keeps its place in the split; a retry begins with whoever did not have the last one.
           const others = byWeight(weights).filter((esp) => esp !== message.esp);
-          const candidates = message.attempt === 0 ? candidatesFrom(message.esp, weights) : [...others, message.esp];
+          const order = message.attempt === 0 ? candidatesFrom(message.esp, weights) : [...others, message.esp];
+          const candidates = order.filter((esp) => settings.esps.includes(esp));
+          if (candidates.length === 0) {
+            throw new InvalidMessageError('unknown-esp', 'None of the ESPs that may send it is configured any more.');
+          }
           const messageClass = request.class === 'otp' || request.class === 'bulk' ? request.class : 'transactional';
-          claimed.push(
-            claimedMessage(
-              mail,
-              { ...message, attempt: message.attempt + 1, createdAtMs: message.createdAt.getTime() },
-              messageClass,
-              candidates.filter((esp) => settings.esps.includes(esp)),
-              leaseToken,
-            ),
-          );
+          const next = { ...message, attempt: message.attempt + 1, createdAtMs: message.createdAt.getTime() };
+          return claimedMessage(mail, next, messageClass, candidates, leaseToken);
+        };
+        const claimed: ClaimedMessage[] = [];
+        const unsendable: { readonly id: string; readonly reason: string }[] = [];
+        for (const message of due) {
+          const request = requests.get(message.requestId);
+          if (request === undefined) continue;
+          try {
+            claimed.push(await claim(message, request));
+          } catch (error) {
+            if (!(error instanceof InvalidMessageError)) throw error;
+            // It alone has failed: its record names hundreds of others, and would be published again for ever.
+            unsendable.push({ id: message.id, reason: error.message });
+          }
         }
+        await failDue(db, unsendable);
         await claimDue(
           db,
           claimed.map((message) => ({

@@ -144,3 +144,16 @@ export const claimDue = async (
     ],
   );
 };
+
+/** Ends locked messages that can never be sent, each with its reason. */
+export const failDue = async (
+  db: Database,
+  messages: readonly { readonly id: string; readonly reason: string }[],
+): Promise<void> => {
+  if (messages.length === 0) return;
+  await db.query(
+    `update messages m set status = 'failed', reason = f.reason, lease_token = null, lease_until = null, due_at = null, updated_at = now()
+     from unnest($1::uuid[], $2::text[]) as f(id, reason) where m.id = f.id`,
+    [messages.map((message) => message.id), messages.map((message) => message.reason)],
+  );
+};
