@@ -29,6 +29,12 @@ describe('The health of an ESP', () => {
     expect(health).toEqual({ state: 'unhealthy', goodRounds: 0, badRounds: 2 });
   });
 
+  it('falls at once after a call that no later call can mend', () => {
+    const once = healthAfterRound(newHealth, { good: 100, bad: 1, fatal: 1 }, thresholds);
+    expect(once).toEqual({ state: 'unhealthy', goodRounds: 0, badRounds: 1 });
+    expect(healthAfterRound(newHealth, { good: 100, bad: 1, fatal: 0 }, thresholds).state).toBe('healthy');
+  });
+
   it('learns nothing from a round without calls', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom<Round>('good', 'bad', 'quiet')), (told) => {

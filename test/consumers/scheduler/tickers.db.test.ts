@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { contentPurge, dueTicker, reaper } from '../../../consumers/scheduler/tickers.ts';
+import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
+import { sendRecord } from '../../../shared/contracts/email.ts';
+import { topicsOf } from '../../../shared/contracts/topics.ts';
+import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
+import { insertRequests } from '../../../shared/db/requests.ts';
+import { InfrastructureError } from '../../../shared/errors.ts';
+import { createLog } from '../../../shared/runtime/log.ts';
+import type { OutgoingRecord } from '../../../shared/runtime/records.ts';
+import { aMessage, alterMessage, aRequest, storedMessage, useDatabase } from '../../shared/db/tables.ts';
+
+const database = useDatabase();
+
+const world = () => {
+  const published: OutgoingRecord[] = [];
+  const removed: string[] = [];
+  let isAway = false;
+  const deps = {
+    get pool() {
+      return database.pool;
+    },
+    publisher: {
+      publish: (records: readonly OutgoingRecord[]) => {
+        if (isAway) return Promise.reject(new InfrastructureError('kafka-away', 'away'));
+        published.push(...records);
+        return Promise.resolve();
+      },
+      connect: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    },
+    topics: topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })),
+    blobs: {
+      put: () => Promise.resolve(),
+      get: () => Promise.resolve(undefined),
+      remove: (key: string) => {
+        removed.push(key);
+        return Promise.resolve();
+      },
+    },
+    log: createLog({ name: 'test', level: 'silent' }),
+  };
+  return {
+    deps,
+    published,
+    removed,
+    setAway: (away: boolean) => {
+      isAway = away;
+    },
+  };
+};
+const store = async (requestId: string, set: string): Promise<string> => {
+  const message = aMessage({ requestId });
+  await insertAndClaim(database.pool, [message], randomUUID());
+  await alterMessage(database.pool, message.id, set);
+  return message.id;
+};
+const due = `status = 'queued', due_at = now() - interval '1 s', lease_token = null, lease_until = null`;
+const idsIn = (records: readonly OutgoingRecord[]): string[] =>
+  records.flatMap(({ value }) => {
+    const record = sendRecord.parse(JSON.parse(value.toString()));
+    return 'due' in record ? record.due : [];
+  });
+
+describe('The scheduler', () => {
+  it('publishes what is due on the topic of its lane, once', async () => {
+    const { deps, published } = world();
+    await insertRequests(database.pool, [aRequest('r'), aRequest('bulk', { lane: 'email-send-bulk' })]);
+    const [one, other] = [await store('r', due), await store('bulk', due)];
+    const ticker = dueTicker(deps);
+    await ticker.tick();
+    await ticker.tick();
+    expect(published.map(({ topic, key }) => [topic, key]).sort()).toEqual([
+      ['email-send', one],
+      ['email-send-bulk', other],
+    ]);
+    expect(idsIn(published).sort()).toEqual([one, other].sort());
+  });
+
+  it('publishes it again when Kafka was away, once nobody can have it any more', async () => {
+    const { deps, published, setAway } = world();
+    await insertRequests(database.pool, [aRequest('r')]);
+    const id = await store('r', due);
+    setAway(true);
+    await expect(dueTicker(deps).tick()).rejects.toBeInstanceOf(InfrastructureError);
+    setAway(false);
+    await dueTicker(deps).tick();
+    expect(published).toEqual([]);
+    await alterMessage(database.pool, id, `lease_until = now() - interval '1 s'`);
+    await dueTicker(deps).tick();
+    expect(idsIn(published)).toEqual([id]);
+  });
+
+  it('turns a claim that ran out into unknown, and what is unknown for too long into a flagged attempt', async () => {
+    const { deps, published } = world();
+    await insertRequests(database.pool, [aRequest('r')]);
+    const id = await store('r', `lease_until = now() - interval '1 s'`);
+    const ticker = reaper(deps);
+    await ticker.tick();
+    expect((await storedMessage(database.pool, id)).status).toBe('unknown');
+    await alterMessage(database.pool, id, `due_at = now() - interval '1 s'`);
+    await ticker.tick();
+    expect(await storedMessage(database.pool, id)).toMatchObject({ status: 'queued', duplicate_suspected: true });
+    await dueTicker(deps).tick();
+    expect(idsIn(published)).toEqual([id]);
+  });
+
+  it('removes large content after its last use, and never before', async () => {
+    const { deps, removed } = world();
+    const heavy = (id: string) => aRequest(id, { content: { from: 'a@b.example', contentRef: `content/${id}.json` } });
+    await insertRequests(database.pool, [heavy('new'), heavy('old'), heavy('waiting'), aRequest('light')]);
+    await store('old', `status = 'sent', lease_token = null`);
+    await store('waiting', due);
+    await database.pool.query(`update requests set created_at = now() - interval '9 days' where id <> 'new'`);
+    await contentPurge(deps).tick();
+    await contentPurge(deps).tick();
+    expect(removed).toEqual(['content/old.json']);
+  });
+});
