@@ -18,6 +18,7 @@ export const processes: readonly FleetProcess[] = [
   { name: 'webhook-postmark', entry: 'consumers/webhooks/main', args: ['webhook-postmark'], kind: 'consumer' },
   { name: 'webhook-sparkpost', entry: 'consumers/webhooks/main', args: ['webhook-sparkpost'], kind: 'consumer' },
   { name: 'webhook-socketlabs', entry: 'consumers/webhooks/main', args: ['webhook-socketlabs'], kind: 'consumer' },
+  { name: 'webhook-ses', entry: 'consumers/webhooks/main', args: ['webhook-ses'], kind: 'consumer' },
   { name: 'delivery-events', entry: 'consumers/delivery-events/main', args: [], kind: 'consumer' },
   { name: 'esp-weights', entry: 'consumers/esp-weights/main', args: [], kind: 'ticker' },
   { name: 'scheduler', entry: 'consumers/scheduler/main', args: [], kind: 'ticker' },

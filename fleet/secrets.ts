@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { selfSignedCertificate } from '../simulator/self-signed.ts';
 
 /** What a fleet on one machine makes for itself once, and keeps under its home. */
 export interface MadeSecrets {
@@ -17,6 +18,10 @@ export interface MadeSecrets {
     readonly socketlabsApiKey: string;
     readonly socketlabsWebhookSecret: string;
     readonly smtpPassword: string;
+    readonly sesSecretAccessKey: string;
+    /** Signs the simulated SNS messages; its certificate is in the file. */
+    readonly snsPrivateKey: string;
+    readonly snsCertificateFile: string;
   };
 }
 
@@ -39,6 +44,16 @@ const newSigningKey = (): string =>
 export const publicKeyOf = (privatePem: string): string =>
   createPublicKey(createPrivateKey(privatePem)).export({ type: 'spki', format: 'der' }).toString('base64');
 
+/** SNS signs with RSA. The certificate is a file beside the key, as the ingress is given a path. */
+const snsSigning = (folder: string): { readonly snsPrivateKey: string; readonly snsCertificateFile: string } => {
+  const snsPrivateKey = madeOnce(join(folder, 'sns-private-key.pem'), () =>
+    generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
+  const snsCertificateFile = join(folder, 'sns-certificate.pem');
+  madeOnce(snsCertificateFile, () => selfSignedCertificate(snsPrivateKey, ['sns.us-east-1.amazonaws.com']));
+  return { snsPrivateKey, snsCertificateFile };
+};
+
 /** Reads the secrets of this home, and makes those that are not there yet; readable by the owner alone. */
 export const readSecrets = (home: string): MadeSecrets => ({
   adminKey: madeOnce(join(home, 'admin-key'), randomText),
@@ -58,5 +73,7 @@ export const readSecrets = (home: string): MadeSecrets => ({
     ),
     socketlabsWebhookSecret: madeOnce(join(home, 'simulator', 'socketlabs-webhook-secret'), randomText),
     smtpPassword: madeOnce(join(home, 'simulator', 'smtp-password'), randomText),
+    sesSecretAccessKey: madeOnce(join(home, 'simulator', 'ses-secret-access-key'), randomText),
+    ...snsSigning(join(home, 'simulator')),
   },
 });

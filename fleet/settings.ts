@@ -43,6 +43,9 @@ const espCredentials = [
   'POSTMARK_SERVER_TOKEN',
   'SPARKPOST_API_KEY',
   'SOCKETLABS_API_KEY',
+  // Not the keys: those of AWS lie about on many machines, and alone they turn nothing on.
+  'SES_CONFIGURATION_SET',
+  'SES_BASE_URL',
   'SMTP_HOST',
 ];
 
@@ -79,11 +82,34 @@ export const readEnvironment = (): Environment => {
   return existsSync(file) ? { ...parseEnvFile(readFileSync(file, 'utf8')), ...process.env } : process.env;
 };
 
-const simulatorVariables = (
+/**
+ * None in production, where a certificate file is refused; none beside a signing key of one's own, whose certificate only
+ * its owner has; and none with a real bucket, which is opened with what AWS finds, and these keys would be found first.
+ */
+const sesVariables = (
   source: Environment,
   { simulator }: MadeSecrets,
+  simulatorUrl: string,
+): Record<string, string> => {
+  const stands = ['SIMULATOR_SES_PRIVATE_KEY', 'BLOB_S3_BUCKET'].some((name) => isSet(source, name));
+  if (stands || source['NODE_ENV'] === 'production') return {};
+  return {
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'AKIASIMULATOR',
+    AWS_SECRET_ACCESS_KEY: simulator.sesSecretAccessKey,
+    SES_BASE_URL: `${simulatorUrl}/ses`,
+    SES_TOPIC_ARN: 'arn:aws:sns:us-east-1:000000000000:mailfleet-simulator',
+    SES_SNS_CERT_FILE: simulator.snsCertificateFile,
+    SIMULATOR_SES_PRIVATE_KEY: simulator.snsPrivateKey,
+  };
+};
+
+const simulatorVariables = (
+  source: Environment,
+  secrets: MadeSecrets,
   options: { readonly url: string; readonly simulatorUrl: string; readonly smtpPort: number },
 ): Record<string, string> => {
+  const { simulator } = secrets;
   const signingKey = source['SIMULATOR_SENDGRID_PRIVATE_KEY'] || simulator.sendgridPrivateKey;
   return {
     SIMULATOR_WEBHOOK_URL: `${options.url}/webhooks`,
@@ -103,6 +129,7 @@ const simulatorVariables = (
     SOCKETLABS_API_KEY: simulator.socketlabsApiKey,
     SOCKETLABS_WEBHOOK_SECRET: simulator.socketlabsWebhookSecret,
     SOCKETLABS_BASE_URL: `${options.simulatorUrl}/socketlabs`,
+    ...sesVariables(source, secrets, options.simulatorUrl),
     // Port 0 turns the simulated relay off, and with it this ESP.
     ...(options.smtpPort === 0
       ? {}

@@ -26,6 +26,11 @@ await runProcess('simulator', env, async (scope) => {
       apiKey: env.SOCKETLABS_API_KEY,
       webhookSecret: env.SOCKETLABS_WEBHOOK_SECRET,
     },
+    ses: {
+      accessKeyId: env.AWS_ACCESS_KEY_ID,
+      topicArn: env.SES_TOPIC_ARN,
+      privateKey: env.SIMULATOR_SES_PRIVATE_KEY,
+    },
     smtp: {
       port: env.SIMULATOR_SMTP_PORT,
       securePort: env.SIMULATOR_SMTPS_PORT,

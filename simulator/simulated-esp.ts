@@ -27,6 +27,8 @@ export interface TakenMessage {
   readonly tags: readonly string[];
   readonly subject: string;
   readonly from: string;
+  /** Who had a copy of it, where the provider tells of them too. */
+  readonly copies?: readonly string[];
 }
 
 export interface Receipt {

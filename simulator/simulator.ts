@@ -9,6 +9,7 @@ import { seededRandom, seedOf } from './random.ts';
 import { simulatedSendgrid, type SendgridOptions } from './sendgrid.ts';
 import type { SimulatedEsp, TakenMessage, WireAnswer } from './simulated-esp.ts';
 import { simulatedSocketlabs, type SocketlabsOptions } from './socketlabs.ts';
+import { simulatedSes, type SesOptions } from './ses.ts';
 import { createSmtpStation, smtpRelay, type SmtpOptions, type SmtpStation } from './smtp.ts';
 import { simulatedSparkpost, type SparkpostOptions } from './sparkpost.ts';
 import { createWebhookQueue, type WebhookQueue } from './webhook-queue.ts';
@@ -21,6 +22,7 @@ export interface SimulatorOptions {
   readonly postmark: PostmarkOptions;
   readonly sparkpost: SparkpostOptions;
   readonly socketlabs: SocketlabsOptions;
+  readonly ses: SesOptions;
   readonly smtp: SmtpOptions;
 }
 
@@ -71,6 +73,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     station(simulatedPostmark(options.postmark)),
     station(simulatedSparkpost(options.sparkpost)),
     station(simulatedSocketlabs(options.socketlabs)),
+    station(simulatedSes(options.ses)),
   ];
   const relay = { control: createControl(smtpRelay.defaults), accepted: 0 };
   const smtp = createSmtpStation(options.smtp, {

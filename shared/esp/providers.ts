@@ -5,6 +5,9 @@ import { createPostmark } from './postmark/send.ts';
 import { translatePostmarkWebhook, verifyPostmarkWebhook } from './postmark/webhook.ts';
 import { createSendgrid } from './sendgrid/send.ts';
 import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
+import { createSes } from './ses/send.ts';
+import { sesVerifier } from './ses/sns.ts';
+import { translateSesWebhook } from './ses/webhook.ts';
 import { createSmtp } from './smtp/send.ts';
 import { createSocketlabs } from './socketlabs/send.ts';
 import { translateSocketlabsWebhook, verifySocketlabsWebhook } from './socketlabs/webhook.ts';
@@ -65,6 +68,25 @@ export const providers: readonly Provider[] = [
         ? undefined
         : verifySocketlabsWebhook({ secretKey, validationKey }),
     translate: translateSocketlabsWebhook,
+  },
+  {
+    kind: 'ses',
+    createEsp: ({
+      SES_BASE_URL: baseUrl,
+      AWS_REGION: region = baseUrl === undefined ? undefined : 'us-east-1',
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      SES_CONFIGURATION_SET: configurationSet,
+    }) => {
+      // Keys of AWS lie about for many reasons; that they are for SES is said by one of the other two.
+      const isMeant = configurationSet !== undefined || baseUrl !== undefined;
+      return !isMeant || region === undefined || accessKeyId === undefined || secretAccessKey === undefined
+        ? undefined
+        : createSes({ name: 'ses', region, accessKeyId, secretAccessKey, configurationSet, baseUrl });
+    },
+    verifier: ({ SES_TOPIC_ARN: topicArns, SES_SNS_CERT_FILE: certificateFile, NODE_ENV: nodeEnv }) =>
+      sesVerifier({ topicArns, certificateFile, nodeEnv }),
+    translate: translateSesWebhook,
   },
   {
     kind: 'smtp',

@@ -1,5 +1,5 @@
-import { createSign, createVerify, generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createPrivateKey, createSign, createVerify, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -41,6 +41,30 @@ describe('the settings of a fleet on one machine', () => {
     const { environment } = compose({});
     const publicKey = environment['SENDGRID_WEBHOOK_PUBLIC_KEY'] ?? '';
     expect(signedBy(environment['SIMULATOR_SENDGRID_PRIVATE_KEY'] ?? '', publicKey)).toBe(true);
+  });
+
+  test('hand the ingress the certificate of the key that signs for SNS', () => {
+    const { environment } = compose({});
+    const certificate = new X509Certificate(readFileSync(environment['SES_SNS_CERT_FILE'] ?? ''));
+    const key = createPrivateKey(environment['SIMULATOR_SES_PRIVATE_KEY'] ?? '');
+    expect(certificate.checkPrivateKey(key)).toBe(true);
+    expect(environment).toMatchObject({ SES_BASE_URL: 'http://127.0.0.1:8090/ses', AWS_REGION: 'us-east-1' });
+  });
+
+  test.each([{ NODE_ENV: 'production' }, { SIMULATOR_SES_PRIVATE_KEY: 'mine' }, { BLOB_S3_BUCKET: 'mail' }])(
+    'leave SES out of the simulator beside %j',
+    (source) => {
+      const { environment, hasSimulator } = compose(source);
+      expect(hasSimulator).toBe(true);
+      for (const name of ['SES_BASE_URL', 'SES_SNS_CERT_FILE', 'AWS_ACCESS_KEY_ID']) {
+        expect(environment).not.toHaveProperty(name);
+      }
+    },
+  );
+
+  test('take keys of AWS alone for no sign of a real ESP', () => {
+    expect(compose({ AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' }).hasSimulator).toBe(true);
+    expect(compose({ SES_CONFIGURATION_SET: 'set' }).hasSimulator).toBe(false);
   });
 
   test('take the public half from a private key that is set', () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { selfSignedCertificate } from '../../simulator/self-signed.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import type { SmtpStation } from '../../simulator/smtp.ts';
 
@@ -13,6 +14,8 @@ export const testCredentials = {
   socketlabsServerId: '10001',
   socketlabsKey: `${'k'.repeat(20)}.${'s'.repeat(40)}`,
   socketlabsSecret: 'söcketlabs-secret',
+  sesAccessKeyId: 'AKIATEST',
+  sesTopicArn: 'arn:aws:sns:eu-west-1:123456789012:mail',
   smtpUser: 'mail@acme.example',
   smtpPass: 'pässword',
 } as const;
@@ -34,6 +37,8 @@ interface AcceptedLine {
 export interface TestSimulator {
   readonly address: string;
   readonly publicKey: string;
+  /** PEM of the certificate whose key signs the SNS messages. */
+  readonly snsCertificate: string;
   /** The relay, with ports of its own. */
   readonly smtp: SmtpStation;
   /** Webhooks received so far from one ESP. */
@@ -56,6 +61,12 @@ const lines = async <T>(url: string): Promise<readonly T[]> => {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as T);
 };
+
+// Made once a test file: an RSA key takes its time.
+const snsKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+const snsCertificate = selfSignedCertificate(snsKey, ['sns.eu-west-1.amazonaws.com']);
 
 /** A simulator on a free port with a receiver for its webhooks; no latency, and no webhooks unless asked for. */
 export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
@@ -85,6 +96,7 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
       apiKey: testCredentials.socketlabsKey,
       webhookSecret: testCredentials.socketlabsSecret,
     },
+    ses: { accessKeyId: testCredentials.sesAccessKeyId, topicArn: testCredentials.sesTopicArn, privateKey: snsKey },
     smtp: { port: 'any', securePort: 'any', user: testCredentials.smtpUser, pass: testCredentials.smtpPass },
   });
   const address = await simulator.listen('127.0.0.1', 0);
@@ -93,13 +105,14 @@ export const startSimulator = async (seed = 1): Promise<TestSimulator> => {
     if (response.status !== 200) throw new Error(await response.text());
   };
   const quiet = async (): Promise<void> => {
-    for (const kind of ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'smtp'])
+    for (const kind of ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'ses', 'smtp'])
       await control(kind, { latencyMs: 0, jitterMs: 0, delivered: 0, bounced: 0 });
   };
   await quiet();
   return {
     address,
     smtp: simulator.smtp,
+    snsCertificate,
     publicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
     posts: (kind) => posts.filter(({ path }) => path === `/webhooks/${kind}`),
     answerWith: (given) => {

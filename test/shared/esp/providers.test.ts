@@ -30,6 +30,17 @@ describe('The list of ESPs', () => {
     expect(webhookProvider('smtp')).toBeUndefined();
   });
 
+  it('has SES on with its keys and a sign that they are meant for it', async () => {
+    const keys = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' };
+    expect(configuredEsps(keys)).toEqual([]);
+    expect(configuredEsps({ SES_CONFIGURATION_SET: 'set' })).toEqual([]);
+    for (const sign of [{ SES_CONFIGURATION_SET: 'set' }, { SES_BASE_URL: 'http://127.0.0.1:1' }]) {
+      const esps = configuredEsps({ ...keys, ...sign });
+      expect(esps.map(({ kind }) => kind)).toEqual(['ses']);
+      await Promise.all(esps.map((esp) => esp.close()));
+    }
+  });
+
   it('knows webhooks by the name of their ESP', () => {
     expect(webhookProvider('sendgrid')?.kind).toBe('sendgrid');
     expect(webhookProvider('nobody')).toBeUndefined();
