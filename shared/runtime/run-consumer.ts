@@ -183,6 +183,8 @@ export const runConsumer = async <T>(
       await payload.heartbeat();
       if (Date.now() - committedAt > commitEveryMs) await commit();
     }
+    // With the control records behind the last one, so that a transactional producer leaves no lag.
+    if (finished !== undefined && finished === records.at(-1)?.offset) finished = BigInt(batch.lastOffset());
     await commit();
     // A batch of control records only has no messages; without this its offsets would be fetched for ever.
     if (records.length === 0) payload.resolveOffset(batch.lastOffset());
@@ -206,6 +208,9 @@ export const runConsumer = async <T>(
   health.ready(groupId, false);
   consumer.on(consumer.events.GROUP_JOIN, () => {
     health.ready(groupId, true);
+    // A partition that failed here may be another process's now, and would never be handled here again.
+    if (failures.size > 0) health.ready('records', true);
+    failures.clear();
   });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     health.ready(groupId, false);
