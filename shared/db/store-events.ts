@@ -20,8 +20,10 @@ export const eventKey = (event: { readonly esp: string; readonly day: string; re
   `${event.esp}\n${event.day}\n${event.hash}`;
 
 /** Stores the events that are not stored yet, in one statement. Answers the keys (`eventKey`) of those that are new. */
-export const insertEvents = async (db: Database, events: readonly EventRow[]): Promise<ReadonlySet<string>> => {
-  if (events.length === 0) return new Set();
+export const insertEvents = async (db: Database, given: readonly EventRow[]): Promise<ReadonlySet<string>> => {
+  if (given.length === 0) return new Set();
+  // In one order for all writers: a repeat may lie on two partitions, and each would wait for the other's.
+  const events = [...given].sort((a, b) => (eventKey(a) < eventKey(b) ? -1 : 1));
   const { rows } = await db.query<{ esp: string; day: string; hash: string }>(
     `insert into events (esp, event_day, event_hash, message_id, type, at, domain, bounce_class, machine, reason, raw)
      select * from unnest($1::text[], $2::date[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
