@@ -41,7 +41,10 @@ await runProcess(lane, env, async (scope) => {
   const { log, metrics, onClose } = scope;
   const esps = configuredEsps(env);
   if (esps.length === 0) throw new ConfigError('No ESP is configured: set the credentials of at least one.');
-  for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
+  for (const esp of esps) {
+    onClose(`ESP ${esp.name}`, () => esp.close());
+    esp.warmUp?.();
+  }
 
   const workers = workersOf(process.argv, env.WORKERS_PER_CONSUMER);
   const pool = connectPostgres(env.DATABASE_URL, workers * 2 + 2, (error) => {
