@@ -147,6 +147,17 @@ describe('Delivery events', () => {
     for (const result of results) expect(result).toEqual(results[0]);
   });
 
+  it('of one kind told again under another id count once, though the message has moved on since', async () => {
+    const id = await sent();
+    const again = (type: DeliveryEvent['type']) => about(id, type, { id: `again:${type}:${id}` });
+    await handle(placed([about(id, 'delivered'), about(id, 'bounced')]));
+    await handle(placed([again('delivered'), about(id, 'complained')], 2));
+    await handle(placed([again('bounced'), again('complained'), again('delivered')], 4));
+    expect(await runningTotals(database.pool, 'admin')).toMatchObject({
+      sendgrid: { delivered: 1, bounced: 1, complained: 1 },
+    });
+  });
+
   it('settle an attempt whose answer was lost, before anybody sends it again', async () => {
     const id = await sent();
     await alterMessage(database.pool, id, `status = 'unknown', due_at = now() + interval '1 min'`);

@@ -9,6 +9,7 @@ it('never has more at once than the limit, uses it in full, and keeps the order'
       const begun: number[] = [];
       let running = 0;
       let most = 0;
+      await limited(() => Promise.resolve());
       const work = Array.from({ length: count }, (_, index) =>
         limited(async () => {
           begun.push(index);
