@@ -1,3 +1,4 @@
+import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { BulkConnection } from '../../shared/db/copy-rows.ts';
 import { addToDomains } from '../../shared/db/domain-counters.ts';
 import { addStatistics } from '../../shared/db/statistics.ts';
@@ -10,6 +11,8 @@ export type Written = Readonly<Record<string, number>>;
 
 // Enough for full writes, few enough that generating the next ones does not keep Postgres waiting.
 const messagesPerPiece = 5_000;
+// Making this many takes about as long as Postgres takes for what one write has brought it.
+const messagesPerTurn = 250;
 const rowsPerStatement = 5_000;
 
 /**
@@ -31,6 +34,7 @@ export const loadHistory = async (
   let piece = historyRows();
   let pieceSize = 0;
   let done = 0;
+  let sinceTurn = 0;
   let underWay = Promise.resolve();
   const send = async (): Promise<void> => {
     const { tables } = piece;
@@ -49,6 +53,12 @@ export const loadHistory = async (
     piece.add(request);
     counts.add(request);
     pieceSize += request.messages.length;
+    sinceTurn += request.messages.length;
+    if (sinceTurn >= messagesPerTurn) {
+      // The piece under way goes out in the meantime; without it Postgres would wait for the whole next one.
+      sinceTurn = 0;
+      await letOthersRun();
+    }
     if (pieceSize >= messagesPerPiece) await send();
   }
   await send();

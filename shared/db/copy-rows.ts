@@ -22,9 +22,18 @@ const copyField = (value: CopyValue): string => {
 };
 
 /** A row as a line of COPY's text format. */
-export const copyLine = (row: CopyRow): string => `${row.map(copyField).join('\t')}\n`;
+export const copyLine = (row: CopyRow): string => {
+  // Millions of rows go through here: a loop makes no array for each of them.
+  let line = '';
+  let separator = '';
+  for (const value of row) {
+    line += separator + copyField(value);
+    separator = '\t';
+  }
+  return `${line}\n`;
+};
 
-const bytesPerWrite = 65_536;
+const bytesPerWrite = 262_144;
 
 /** A connection for work in bulk: no time-out ends it, since a load takes as long as its data is large. */
 export interface BulkConnection extends Database {
