@@ -37,7 +37,7 @@ const allEnv = {
   DATABASE_URL: postgresEnv.DATABASE_URL.optional(),
 };
 
-/** Credentials any of which turn a real ESP on. */
+/** Credentials any of which turn a real ESP on; a file of accounts holds nothing else. */
 const espCredentials = [
   'SENDGRID_API_KEY',
   'POSTMARK_SERVER_TOKEN',
@@ -47,6 +47,7 @@ const espCredentials = [
   'SES_CONFIGURATION_SET',
   'SES_BASE_URL',
   'SMTP_HOST',
+  'ESP_ACCOUNTS_FILE',
 ];
 
 export interface FleetSettings {

@@ -13,7 +13,7 @@ import {
 import { sendLanes, topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { ConfigError } from '../../shared/errors.ts';
-import { configuredEsps } from '../../shared/esp/providers.ts';
+import { configuredEsps } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';

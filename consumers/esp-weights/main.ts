@@ -1,6 +1,6 @@
 import { adminEnv, espEnv, healthEnv, logEnv, postgresEnv, readEnv, weightEnv } from '../../shared/config/env.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
-import { configuredEsps } from '../../shared/esp/providers.ts';
+import { configuredEsps } from '../../shared/esp/accounts.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
 import { healthTicker, weightsTicker } from './ticker.ts';

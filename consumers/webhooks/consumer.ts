@@ -1,7 +1,8 @@
-// In:  raw webhook bodies of one ESP, whose signatures the ingress has checked.
+// In:  raw webhook bodies of one kind of ESP, each naming its account, whose signatures the ingress has checked.
 // Out: delivery events with ids that are the same on every repeat. No database.
 // On redelivery: the same events again, which the delivery topic's consumer stores once.
-import type { Topic, WebhookEsp } from '../../shared/contracts/topics.ts';
+import { espName } from '../../shared/contracts/esp-name.ts';
+import { webhookHeaders, type Topic, type WebhookEsp } from '../../shared/contracts/topics.ts';
 import type { DeliveryEvent } from '../../shared/contracts/delivery.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import type { TranslateWebhook } from '../../shared/esp/esp.ts';
@@ -11,7 +12,7 @@ import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { asDeliveryEvent, packEvents } from './translate-webhook.ts';
 
 export interface WebhooksDeps {
-  readonly esp: WebhookEsp;
+  readonly kind: WebhookEsp;
   readonly topic: Topic<Uint8Array>;
   readonly deliveryTopic: string;
   readonly translate: TranslateWebhook;
@@ -20,10 +21,16 @@ export interface WebhooksDeps {
 
 const eventsPerRecord = 2_000;
 
-/** The translator of one ESP's webhooks. */
-export const webhooks = ({ esp, topic, deliveryTopic, translate, log }: WebhooksDeps) =>
+/** Whose webhook a record is. One that the ingress did not write may name nobody, or nothing that is a name. */
+const accountOf = (headers: Readonly<Record<string, string>>, kind: WebhookEsp): string => {
+  const name = headers[webhookHeaders.espName] ?? '';
+  return espName.test(name) ? name : kind;
+};
+
+/** The translator of one kind's webhooks, of all its accounts. */
+export const webhooks = ({ kind, topic, deliveryTopic, translate, log }: WebhooksDeps) =>
   defineConsumer<Uint8Array>({
-    name: `webhook-${esp}`,
+    name: `webhook-${kind}`,
     topics: [topic],
     maxRecords: 500,
     fetchBytes: 2_000_000,
@@ -33,6 +40,7 @@ export const webhooks = ({ esp, topic, deliveryTopic, translate, log }: Webhooks
         try {
           const translated = translate(record.value);
           const place = { topic: context.topic, partition: context.partition, offset: String(record.offset) };
+          const esp = accountOf(record.headers, kind);
           events.push(...translated.events.map((event) => asDeliveryEvent(event, esp, place)));
           const unreadable = translated.rest.filter((part) => part.kind === 'unreadable');
           if (unreadable.length === 0) return done();

@@ -25,7 +25,7 @@ await runProcess(`webhook-${esp}`, env, async (scope) => {
   scope.onClose('publisher', () => publisher.close());
   const topics = topicsOf(env);
   const definition = webhooks({
-    esp,
+    kind: esp,
     topic: topics.webhook[esp],
     deliveryTopic: topics.delivery.name,
     translate,

@@ -14,7 +14,7 @@ import {
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
-import { configuredEsps, providers } from '../../shared/esp/providers.ts';
+import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
@@ -56,10 +56,6 @@ await runProcess('ingress', env, async (scope) => {
 
   const esps = configuredEsps(env);
   for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
-  const verifiers = providers.flatMap((provider) => {
-    const verify = provider.verifier(env, () => new Date());
-    return verify === undefined ? [] : [[provider.kind, verify] as const];
-  });
 
   const app = await buildApp(
     {
@@ -71,7 +67,7 @@ await runProcess('ingress', env, async (scope) => {
       metrics,
       authenticate: createAuthenticate(env.ADMIN_API_KEY),
       esps,
-      webhookVerifiers: new Map(verifiers),
+      webhookAccounts: webhookAccounts(env, () => new Date()),
       weighing: { policy: env.WEIGHT_POLICY, esps: esps.map((esp) => esp.name) },
       deliveredThreshold: env.DELIVERED_THRESHOLD,
       maxMessageBytes: env.MAX_MESSAGE_BYTES,

@@ -127,7 +127,17 @@ export const smtpEnv = {
   SMTP_SECURE: z.enum(['auto', 'implicit', 'starttls', 'none']).default('auto'),
   SMTP_CONNECTIONS: count(5),
 };
-export const espEnv = { ...sendgridEnv, ...postmarkEnv, ...sparkpostEnv, ...socketlabsEnv, ...sesEnv, ...smtpEnv };
+/** Further accounts, each with the variables of its kind's group (`shared/esp/accounts.ts`). */
+export const accountsEnv = { ESP_ACCOUNTS_FILE: optional };
+export const espEnv = {
+  ...sendgridEnv,
+  ...postmarkEnv,
+  ...sparkpostEnv,
+  ...socketlabsEnv,
+  ...sesEnv,
+  ...smtpEnv,
+  ...accountsEnv,
+};
 
 export const simulatorEnv = {
   SIMULATOR_PORT: port(8090),
@@ -177,6 +187,7 @@ export const envGroups = {
   socketlabsEnv,
   sesEnv,
   smtpEnv,
+  accountsEnv,
   simulatorEnv,
 };
 
@@ -198,24 +209,30 @@ const lookUp = (name: string, source: Source, faults: string[]): string | undefi
   }
 };
 
-/**
- * Reads the named groups once. Returns a frozen object; throws one `ConfigError` that lists every fault by the
- * variable's name, never with its value.
- */
-export const parseEnv = <S extends Shape>(shape: S, source: Source): Values<S> => {
+/** The values of the named groups, or every fault by the variable's name, never with its value. */
+export const checkEnv = <S extends Shape>(
+  shape: S,
+  source: Source,
+): { readonly values: Values<S> } | { readonly faults: readonly string[] } => {
   const faults: string[] = [];
   const raw = Object.fromEntries(Object.keys(shape).map((name) => [name, lookUp(name, source, faults)]));
   const parsed = z.object(shape).safeParse(raw);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
-      const name = issue.path.map(String).join('.');
-      faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
-    }
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = issue.path.map(String).join('.');
+    faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
   }
-  if (faults.length > 0 || !parsed.success) {
-    throw new ConfigError(`The settings cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
-  }
-  return Object.freeze(parsed.data) as Values<S>;
+  return faults.length > 0 || !parsed.success ? { faults } : { values: Object.freeze(parsed.data) as Values<S> };
+};
+
+/** One error for everything that is wrong with settings. */
+export const faultySettings = (faults: readonly string[]): ConfigError =>
+  new ConfigError(`The settings cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+
+/** Reads the named groups once. Returns a frozen object; throws one `ConfigError` that lists every fault. */
+export const parseEnv = <S extends Shape>(shape: S, source: Source): Values<S> => {
+  const checked = checkEnv(shape, source);
+  if ('faults' in checked) throw faultySettings(checked.faults);
+  return checked.values;
 };
 
 /** The environment of this process, with `.env` of the working directory beneath it. */

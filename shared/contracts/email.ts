@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { espName } from './esp-name.ts';
 import { seedRecord } from './seed-email.ts';
 import { headerText, isStorableJson, moment, storableText } from './text.ts';
 
@@ -63,11 +64,7 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
       intervalSeconds: z.int().min(1).max(2_592_000).optional(),
     }).optional(),
     sendAt: moment.optional(),
-    esps: z
-      .array(z.string().regex(/^[a-z0-9-]{1,64}$/))
-      .min(1)
-      .max(50)
-      .optional(),
+    esps: z.array(z.string().regex(espName)).min(1).max(50).optional(),
     tags: z.array(headerText(255).min(1)).max(10).optional(),
     headers: z
       .record(z.string().regex(/^[!-9;-~]{1,76}$/, { error: 'is not a header name' }), headerText(998))

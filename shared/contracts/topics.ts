@@ -18,6 +18,14 @@ export type SendLane = (typeof sendLanes)[number];
 export const webhookEsps = ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'ses'] as const;
 export type WebhookEsp = (typeof webhookEsps)[number];
 
+/** Headers of a record on `webhook-<kind>`. */
+export const webhookHeaders = {
+  /** The account under whose name the webhook came; absent, the first account of the kind. */
+  espName: 'x-esp-name',
+  receivedAt: 'x-received-at',
+  contentType: 'content-type',
+} as const;
+
 export interface TopicNames {
   readonly KAFKA_EMAIL_TOPIC: string;
   readonly KAFKA_DELIVERY_TOPIC: string;

@@ -101,6 +101,7 @@ describe('the settings of a fleet on one machine', () => {
     [{}, true],
     [{ SENDGRID_API_KEY: 'SG.real' }, false],
     [{ POSTMARK_SERVER_TOKEN_FILE: '/run/secrets/postmark' }, false],
+    [{ ESP_ACCOUNTS_FILE: '/etc/mailfleet/accounts.json' }, false],
     [{ SENDGRID_API_KEY: '' }, true],
     [{ SENDGRID_API_KEY: 'SG.real', SIMULATOR: 'on' }, true],
     [{ SIMULATOR: 'off' }, false],

@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Topics } from '../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
 import type { WeighSettings } from '../../../shared/db/decide-weights.ts';
-import type { Esp, VerifyWebhook } from '../../../shared/esp/esp.ts';
+import type { WebhookAccount } from '../../../shared/esp/accounts.ts';
+import type { Esp } from '../../../shared/esp/esp.ts';
 import type { BlobStore } from '../../../shared/runtime/blob-store.ts';
 import type { Metrics } from '../../../shared/runtime/metrics.ts';
 import type { Publisher } from '../../../shared/runtime/publisher.ts';
@@ -19,8 +20,8 @@ export interface IngressContext {
   readonly metrics: Metrics;
   readonly authenticate: (request: FastifyRequest) => Caller;
   readonly esps: readonly Esp[];
-  /** By ESP kind; an ESP without credentials for its webhooks has none. */
-  readonly webhookVerifiers: ReadonlyMap<string, VerifyWebhook>;
+  /** By the name that their webhooks come under. */
+  readonly webhookAccounts: ReadonlyMap<string, WebhookAccount>;
   readonly weighing: WeighSettings;
   readonly deliveredThreshold: number;
   readonly maxMessageBytes: number;

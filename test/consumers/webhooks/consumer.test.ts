@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { webhooks } from '../../../consumers/webhooks/consumer.ts';
 import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
-import { deliveryRecord } from '../../../shared/contracts/delivery.ts';
+import { deliveryRecord, type DeliveryEvent } from '../../../shared/contracts/delivery.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import { InvalidMessageError } from '../../../shared/errors.ts';
 import type { EspEvent, TranslateWebhook } from '../../../shared/esp/esp.ts';
 import type { BatchContext, Incoming } from '../../../shared/runtime/define-consumer.ts';
 import { createLog } from '../../../shared/runtime/log.ts';
+import type { Outcome } from '../../../shared/runtime/outcome.ts';
 import type { OutgoingRecord } from '../../../shared/runtime/records.ts';
 
 const topics = topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' }));
@@ -35,7 +36,7 @@ const translate: TranslateWebhook = (body) => {
   };
 };
 const consumer = webhooks({
-  esp: 'sendgrid',
+  kind: 'sendgrid',
   topic: topics.webhook.sendgrid,
   deliveryTopic: topics.delivery.name,
   translate,
@@ -45,16 +46,17 @@ const record = (body: string, offset: number): Incoming<Uint8Array> => {
   const raw = Buffer.from(body);
   return { value: raw, raw, key: undefined, headers: {}, offset: BigInt(offset), timestampMs: 0 };
 };
-const handle = async (...bodies: string[]) => {
-  const outcomes = await consumer.handleBatch(bodies.map(record), context);
-  const records = outcomes.flatMap((outcome): readonly OutgoingRecord[] =>
-    outcome.kind === 'skip' ? [] : (outcome.records ?? []),
-  );
-  const events = records.flatMap(({ value }) => {
+const recordsOf = (outcomes: readonly Outcome[]): readonly OutgoingRecord[] =>
+  outcomes.flatMap((outcome) => (outcome.kind === 'skip' ? [] : (outcome.records ?? [])));
+const eventsOf = (outcomes: readonly Outcome[]): readonly DeliveryEvent[] =>
+  recordsOf(outcomes).flatMap(({ value }) => {
     const parsed = deliveryRecord.parse(JSON.parse(value.toString()));
     return 'events' in parsed ? parsed.events : [parsed];
   });
-  return { outcomes, records, ids: events.map((event) => event.id).sort() };
+const handle = async (...bodies: string[]) => {
+  const outcomes = await consumer.handleBatch(bodies.map(record), context);
+  const ids = eventsOf(outcomes).map((event) => event.id);
+  return { outcomes, records: recordsOf(outcomes), ids: ids.sort() };
 };
 
 describe('The translator of webhooks', () => {
@@ -104,5 +106,20 @@ describe('The translator of webhooks', () => {
 
   it('lets a bug through to the runtime, which finds the one record that causes it', () => {
     expect(() => consumer.handleBatch([record('bug', 0)], context)).toThrow(TypeError);
+  });
+
+  it('credits each event to the account that its record names, and to the first of its kind otherwise', async () => {
+    const named = (name: string, offset: number) => ({ ...record('1', offset), headers: { 'x-esp-name': name } });
+    const outcomes = await consumer.handleBatch(
+      [named('sendgrid-eu', 0), record('1', 1), named('not a name', 2), named('', 3)],
+      context,
+    );
+    const events = eventsOf(outcomes);
+    expect(events.map(({ esp, id }) => [esp, id])).toEqual([
+      ['sendgrid-eu', 'sendgrid-eu:1'],
+      ['sendgrid', 'sendgrid:1'],
+      ['sendgrid', 'sendgrid:1'],
+      ['sendgrid', 'sendgrid:1'],
+    ]);
   });
 });

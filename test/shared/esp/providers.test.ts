@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { configuredEsps, providers, webhookProvider } from '../../../shared/esp/providers.ts';
+import { configuredEsps } from '../../../shared/esp/accounts.ts';
+import { providers, webhookProvider } from '../../../shared/esp/providers.ts';
 
 const now = () => new Date();
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { webhookEsps } from '../../../../shared/contracts/topics.ts';
+import { webhookHeaders } from '../../../../shared/contracts/topics.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import type { RouteApp } from '../route-app.ts';
@@ -8,8 +8,9 @@ import type { RouteApp } from '../route-app.ts';
 const webhookBodyLimit = 10_485_760;
 
 /**
- * `POST /webhooks/:esp`: verified on the raw bytes, put on the ESP's topic, and 200 only once Kafka has it. Nothing is
- * parsed here and no database is asked, so that a webhook is taken whatever else is down.
+ * `POST /webhooks/:esp`: verified on the raw bytes by the credential of the account of that name alone, put on the topic
+ * of its kind, and 200 only once Kafka has it. Nothing is parsed here and no database is asked, so that a webhook is
+ * taken whatever else is down.
  */
 export const webhookRoutes = (app: RouteApp, context: IngressContext): void => {
   const refused = context.metrics.counter(
@@ -31,10 +32,11 @@ export const webhookRoutes = (app: RouteApp, context: IngressContext): void => {
   };
   for (const url of ['/webhooks/:esp', '/webhook-events/:esp']) {
     app.post(url, { bodyLimit: webhookBodyLimit, schema }, async (request, reply) => {
-      const esp = webhookEsps.find((name) => name === request.params.esp);
-      if (esp === undefined) throw notFound('webhook');
+      const { esp } = request.params;
+      const account = context.webhookAccounts.get(esp);
+      if (account === undefined) throw notFound('webhook');
+      const { kind, verify } = account;
       const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const verify = context.webhookVerifiers.get(esp);
       const proof = verify === undefined ? false : await verify({ rawBody, headers: request.headers });
       if (proof === false) {
         refused({ esp });
@@ -45,10 +47,11 @@ export const webhookRoutes = (app: RouteApp, context: IngressContext): void => {
       // A key from the content keeps a retried body on one partition.
       const key = createHash('sha1').update(rawBody).digest('base64url');
       const headers = {
-        'x-received-at': new Date().toISOString(),
-        'content-type': request.headers['content-type'] ?? '',
+        [webhookHeaders.espName]: esp,
+        [webhookHeaders.receivedAt]: new Date().toISOString(),
+        [webhookHeaders.contentType]: request.headers['content-type'] ?? '',
       };
-      await context.publisher.publish([{ topic: context.topics.webhook[esp].name, key, value: rawBody, headers }]);
+      await context.publisher.publish([{ topic: context.topics.webhook[kind].name, key, value: rawBody, headers }]);
       return reply.status(200).type('text/plain').send('ok');
     });
   }

@@ -5,7 +5,7 @@ import { createRecentRequests } from '../../../../producers/ingress/recent-reque
 import { kafkaEnv, parseEnv } from '../../../../shared/config/env.ts';
 import { topicsOf } from '../../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../../shared/db/connect.ts';
-import { configuredEsps } from '../../../../shared/esp/providers.ts';
+import { configuredEsps } from '../../../../shared/esp/accounts.ts';
 import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';
 import { createMetrics } from '../../../../shared/runtime/metrics.ts';
@@ -69,7 +69,7 @@ export const testIngress = async (more: Partial<IngressContext> = {}): Promise<T
     metrics: createMetrics('test'),
     authenticate: createAuthenticate(adminKey),
     esps,
-    webhookVerifiers: new Map(),
+    webhookAccounts: new Map(),
     weighing: { policy: 'rates', esps: esps.map((esp) => esp.name) },
     deliveredThreshold: 1_000,
     maxMessageBytes: 1_000_000,

@@ -1,24 +1,47 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { webhookEsps } from '../../../../shared/contracts/topics.ts';
 import { InfrastructureError } from '../../../../shared/errors.ts';
-import { providers } from '../../../../shared/esp/providers.ts';
+import { webhookAccounts } from '../../../../shared/esp/accounts.ts';
 import { testIngress, type TestIngress } from './ingress.ts';
 
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-const settings = {
-  SENDGRID_WEBHOOK_PUBLIC_KEY: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
-  POSTMARK_WEBHOOK_USER: 'hook',
-  POSTMARK_WEBHOOK_PASSWORD: 'secret',
+const sendgridKeys = () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return { privateKey, shown: publicKey.export({ type: 'spki', format: 'der' }).toString('base64') };
 };
-const verifiers = providers.flatMap((provider) => {
-  const verify = provider.verifier(settings, () => new Date());
-  return verify === undefined ? [] : [[provider.kind, verify] as const];
-});
+const [first, second] = [sendgridKeys(), sendgridKeys()];
+const folder = mkdtempSync(join(tmpdir(), 'mailfleet-webhooks-'));
+const accountsFile = join(folder, 'accounts.json');
+writeFileSync(
+  accountsFile,
+  JSON.stringify({
+    accounts: [
+      {
+        name: 'sendgrid-eu',
+        kind: 'sendgrid',
+        settings: { SENDGRID_API_KEY: 'SG.eu', SENDGRID_WEBHOOK_PUBLIC_KEY: second.shown },
+      },
+      { name: 'sendgrid-mute', kind: 'sendgrid', settings: { SENDGRID_API_KEY: 'SG.mute' } },
+      { name: 'relay-2', kind: 'smtp', settings: { SMTP_HOST: 'mail.acme.example' } },
+    ],
+  }),
+);
+const accounts = webhookAccounts(
+  {
+    SENDGRID_WEBHOOK_PUBLIC_KEY: first.shown,
+    POSTMARK_WEBHOOK_USER: 'hook',
+    POSTMARK_WEBHOOK_PASSWORD: 'secret',
+    ESP_ACCOUNTS_FILE: accountsFile,
+  },
+  () => new Date(),
+);
 // Spaces and key order that no JSON library would write again.
 const body = Buffer.from('[ {"event":"delivered",\n "sg_event_id": "1", "email":"änn@example.org"} ]');
 
-const signed = (content: Buffer, movedSeconds = 0): Record<string, string> => {
+const signed = (content: Buffer, movedSeconds = 0, { privateKey } = first): Record<string, string> => {
   const timestamp = String(Math.floor(Date.now() / 1_000));
   return {
     'content-type': 'application/json',
@@ -33,9 +56,12 @@ const signed = (content: Buffer, movedSeconds = 0): Record<string, string> => {
 
 let ingress: TestIngress;
 beforeAll(async () => {
-  ingress = await testIngress({ webhookVerifiers: new Map(verifiers) });
+  ingress = await testIngress({ webhookAccounts: accounts });
 });
-afterAll(() => ingress.app.close());
+afterAll(async () => {
+  await ingress.app.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 beforeEach(() => {
   ingress.clear();
 });
@@ -48,7 +74,10 @@ describe('POST /webhooks/:esp', () => {
     expect(answer.statusCode).toBe(200);
     expect(ingress.published.map(({ topic }) => topic)).toEqual(['webhook-sendgrid']);
     expect(Buffer.from(ingress.published[0]?.value ?? '').equals(body)).toBe(true);
-    expect(ingress.published[0]?.headers).toMatchObject({ 'content-type': 'application/json' });
+    expect(ingress.published[0]?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'x-esp-name': 'sendgrid',
+    });
   });
 
   it('takes the body under its other path, and whatever media type is claimed', async () => {
@@ -89,14 +118,14 @@ describe('POST /webhooks/:esp', () => {
   });
 
   it('believes nothing of an ESP without a credential', async () => {
-    const without = webhookEsps.filter((esp) => !verifiers.some(([kind]) => kind === esp));
+    const without = webhookEsps.filter((esp) => accounts.get(esp)?.verify === undefined);
     expect(without.length).toBeGreaterThan(0);
     for (const esp of without) expect((await post(`/webhooks/${esp}`, body, {})).statusCode).toBe(401);
     expect(ingress.published).toEqual([]);
   });
 
   it('knows no other ESP', async () => {
-    for (const name of ['nobody', '__proto__', 'constructor'])
+    for (const name of ['nobody', '__proto__', 'constructor', 'relay-2', 'smtp'])
       expect((await post(`/webhooks/${name}`, body, {})).statusCode).toBe(404);
   });
 
@@ -112,5 +141,33 @@ describe('POST /webhooks/:esp', () => {
     expect(answer.headers['retry-after']).toBe('1');
     ingress.failWith(undefined);
     expect((await post('/webhooks/sendgrid', body, signed(body))).statusCode).toBe(200);
+  });
+});
+
+describe('The webhooks of several accounts of one kind', () => {
+  it('come under the name of each, to the topic of the kind, and say whose they are', async () => {
+    for (const url of ['/webhooks/sendgrid-eu', '/webhook-events/sendgrid-eu']) {
+      expect((await post(url, body, signed(body, 0, second))).statusCode).toBe(200);
+    }
+    expect((await post('/webhooks/sendgrid', body, signed(body))).statusCode).toBe(200);
+    expect(ingress.published.map(({ topic, headers }) => [topic, headers?.['x-esp-name']])).toEqual([
+      ['webhook-sendgrid', 'sendgrid-eu'],
+      ['webhook-sendgrid', 'sendgrid-eu'],
+      ['webhook-sendgrid', 'sendgrid'],
+    ]);
+  });
+
+  it.each([
+    ['the second with the key of the first', 'sendgrid-eu', first],
+    ['the first with the key of the second', 'sendgrid', second],
+    ['one without a credential with the key of the first', 'sendgrid-mute', first],
+  ])('are refused when signed as %s, and nothing is published', async (_, name, keys) => {
+    expect((await post(`/webhooks/${name}`, body, signed(body, 0, keys))).statusCode).toBe(401);
+    expect(ingress.published).toEqual([]);
+  });
+
+  it('do not take an account’s name from the request', async () => {
+    await post('/webhooks/sendgrid', body, { ...signed(body), 'x-esp-name': 'sendgrid-eu' });
+    expect(ingress.published.map(({ headers }) => headers?.['x-esp-name'])).toEqual(['sendgrid']);
   });
 });
