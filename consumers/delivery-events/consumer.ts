@@ -90,8 +90,9 @@ const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Pr
   const statistics = statisticsFold();
   const changes = messages.map(({ message, events }) => {
     const change = changeMessage(message, events, history.get(message.id));
-    const esp = events[0]?.esp ?? message.esp;
-    for (const outcome of change.firsts) statistics.add({ ...message, esp, minute: message.claimedAt }, outcome);
+    for (const { outcome, esp = message.esp } of change.firsts) {
+      statistics.add({ ...message, esp, minute: message.claimedAt }, outcome);
+    }
     return change;
   });
   await updateMessageStates(db, changes);

@@ -117,6 +117,13 @@ export interface KnownMessage {
   readonly clicks: number;
 }
 
+/** An outcome that a message had not had before, and the ESP whose event brought it. */
+export interface FirstOutcome {
+  readonly outcome: 'sent' | 'delivered' | 'opened' | 'clicked' | 'bounced' | 'complained' | 'failed';
+  /** Undefined when the event did not say. A message sent twice is told of by both ESPs, often in one batch. */
+  readonly esp: string | undefined;
+}
+
 /** What new events make of one message. */
 export interface MessageChange {
   readonly id: string;
@@ -125,8 +132,8 @@ export interface MessageChange {
   readonly clicks: number;
   readonly unsubscribedAt: Date | undefined;
   readonly reason: string | undefined;
-  /** Outcomes that this message had not had before, for the statistics. */
-  readonly firsts: readonly ('sent' | 'delivered' | 'opened' | 'clicked' | 'bounced' | 'complained' | 'failed')[];
+  /** For the statistics; each outcome once. */
+  readonly firsts: readonly FirstOutcome[];
 }
 
 type Outcome = 'delivered' | 'bounced' | 'complained' | 'failed';
@@ -152,23 +159,34 @@ export const changeMessage = (
   let { status, opens, clicks } = message;
   let unsubscribedAt: Date | undefined;
   let reason: string | undefined;
-  const firsts = new Set<MessageChange['firsts'][number]>();
+  const firsts = new Map<FirstOutcome['outcome'], string | undefined>();
+  const add = (outcome: FirstOutcome['outcome'], esp: string | undefined): void => {
+    if (!firsts.has(outcome)) firsts.set(outcome, esp);
+  };
   const told = new Set<string>([message.status, ...history]);
   // An attempt whose answer was lost: the event is the proof that the ESP had taken it.
-  if (message.status === 'unknown') firsts.add('sent');
+  if (message.status === 'unknown') add('sent', events[0]?.esp);
   for (const event of events) {
-    const { type } = event;
+    const { type, esp } = event;
     if (type === 'opened' && event.machine !== true) {
-      if (opens === 0) firsts.add('opened');
+      if (opens === 0) add('opened', esp);
       opens += 1;
     } else if (type === 'clicked' && event.machine !== true) {
-      if (clicks === 0) firsts.add('clicked');
+      if (clicks === 0) add('clicked', esp);
       clicks += 1;
     } else if (type === 'unsubscribed') unsubscribedAt = new Date(event.at ?? 0);
-    else if (isOutcome(type) && !told.has(type)) firsts.add(type);
+    else if (isOutcome(type) && !told.has(type)) add(type, esp);
     const next = stateAfter(status, type);
     if (next !== status && event.reason !== undefined) reason = event.reason;
     status = next;
   }
-  return { id: message.id, status, opens, clicks, unsubscribedAt, reason, firsts: [...firsts] };
+  return {
+    id: message.id,
+    status,
+    opens,
+    clicks,
+    unsubscribedAt,
+    reason,
+    firsts: [...firsts].map(([outcome, esp]) => ({ outcome, esp })),
+  };
 };

@@ -166,6 +166,26 @@ describe('Delivery events', () => {
     expect(await runningTotals(database.pool, 'admin')).toMatchObject({ sendgrid: { sent: 1, delivered: 1 } });
   });
 
+  it('of two ESPs for one message are credited to each, in the minute of the message’s send', async () => {
+    const id = await sent();
+    await alterMessage(database.pool, id, `esp = 'postmark', claimed_at = '2026-01-01T10:20:30Z'`);
+    await handle(
+      placed([
+        about(id, 'delivered', { esp: 'sendgrid', at: '2026-01-02T00:00:00Z' }),
+        about(id, 'opened', { esp: 'postmark', at: '2026-01-03T00:00:00Z' }),
+        about(id, 'clicked', { esp: undefined, id: 'without an ESP' }),
+      ]),
+    );
+    const { rows } = await database.pool.query(
+      `select esp, minute, delivered::int, opened::int, clicked::int from esp_statistics order by esp`,
+    );
+    const minute = new Date('2026-01-01T10:20:00Z');
+    expect(rows).toEqual([
+      { esp: 'postmark', minute, delivered: 0, opened: 1, clicked: 1 },
+      { esp: 'sendgrid', minute, delivered: 1, opened: 0, clicked: 0 },
+    ]);
+  });
+
   it('of a message that nobody knows are kept, and break nothing', async () => {
     const id = await sent();
     await handle(

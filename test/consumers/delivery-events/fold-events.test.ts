@@ -6,6 +6,7 @@ import {
   needsHistory,
   foldRecords,
   type KnownMessage,
+  type MessageChange,
 } from '../../../consumers/delivery-events/fold-events.ts';
 import { deliveryTypes, type DeliveryEvent, type DeliveryRecord } from '../../../shared/contracts/delivery.ts';
 import { messageStates } from '../../../shared/domain/message-state.ts';
@@ -19,6 +20,7 @@ const fold = (...values: DeliveryRecord[]) =>
 const counted = (...values: DeliveryRecord[]) => Object.fromEntries(fold(...values).counts);
 const delivered: DeliveryEvent = { domain: 'example.org', type: 'delivered' };
 const bounced: DeliveryEvent = { domain: 'example.org', type: 'bounced' };
+const told = ({ firsts }: MessageChange) => firsts.map(({ outcome }) => outcome);
 const uuid = '018bcfe5-6800-7abc-8def-0123456789ab';
 
 describe('Events that are only counted', () => {
@@ -156,7 +158,7 @@ describe('What events make of a message', () => {
         const first = changeMessage(message, earlier);
         const history = needsHistory(first.status, later) ? earlier.map(({ type }) => type) : [];
         const second = changeMessage({ ...message, ...first }, later, history);
-        expect([...first.firsts, ...second.firsts].sort()).toEqual([...changeMessage(message, all).firsts].sort());
+        expect([...told(first), ...told(second)].sort()).toEqual(told(changeMessage(message, all)).sort());
       }),
       { numRuns: 500 },
     );
@@ -171,12 +173,8 @@ describe('What events make of a message', () => {
 
   it('tells each first outcome once, for the statistics', () => {
     const first = changeMessage(message, [event('delivered'), event('opened'), event('opened'), event('clicked')]);
-    expect(first).toMatchObject({
-      status: 'delivered',
-      opens: 2,
-      clicks: 1,
-      firsts: ['delivered', 'opened', 'clicked'],
-    });
+    expect(first).toMatchObject({ status: 'delivered', opens: 2, clicks: 1 });
+    expect(told(first)).toEqual(['delivered', 'opened', 'clicked']);
     const again = changeMessage({ ...message, ...first }, [event('delivered'), event('opened'), event('clicked')]);
     expect(again).toMatchObject({ status: 'delivered', opens: 3, clicks: 2, firsts: [] });
   });
@@ -184,11 +182,11 @@ describe('What events make of a message', () => {
   it('lets a late bounce or complaint override delivered, and counts it', () => {
     expect(changeMessage({ ...message, status: 'delivered' }, [event('bounced')])).toMatchObject({
       status: 'bounced',
-      firsts: ['bounced'],
+      firsts: [{ outcome: 'bounced' }],
     });
     expect(changeMessage({ ...message, status: 'delivered' }, [event('complained')])).toMatchObject({
       status: 'complained',
-      firsts: ['complained'],
+      firsts: [{ outcome: 'complained' }],
     });
     expect(changeMessage({ ...message, status: 'bounced' }, [event('bounced')]).firsts).toEqual([]);
   });
@@ -204,8 +202,24 @@ describe('What events make of a message', () => {
   it('settles an attempt whose answer was lost: it was sent', () => {
     expect(changeMessage({ ...message, status: 'unknown' }, [event('delivered')])).toMatchObject({
       status: 'delivered',
-      firsts: ['sent', 'delivered'],
+      firsts: [{ outcome: 'sent' }, { outcome: 'delivered' }],
     });
+  });
+
+  it('credits each outcome to the ESP of the event that brought it, whoever is first in the batch', () => {
+    const change = changeMessage({ ...message, status: 'unknown' }, [
+      event('opened', { esp: 'sendgrid-eu' }),
+      event('delivered', { esp: 'sendgrid' }),
+      event('opened', { esp: 'sendgrid' }),
+      event('delivered', { esp: 'sendgrid-eu' }),
+      event('clicked', { esp: undefined }),
+    ]);
+    expect(change.firsts).toEqual([
+      { outcome: 'sent', esp: 'sendgrid-eu' },
+      { outcome: 'opened', esp: 'sendgrid-eu' },
+      { outcome: 'delivered', esp: 'sendgrid' },
+      { outcome: 'clicked', esp: undefined },
+    ]);
   });
 
   it('keeps the reason of the event that moved it', () => {
