@@ -1,11 +1,13 @@
 // In:  rows with a due time.
-// Out: their ids on the topic of their lane; expired claims as `unknown`; partitions ahead of time.
+// Out: their ids on the topic of their lane; expired claims as `unknown`; partitions ahead of time; what is past its use
+//      is removed.
 // On a second copy: rows are taken with SKIP LOCKED, and publishing an id twice is harmless - the second claim finds it taken.
 import type { Topics } from '../../shared/contracts/topics.ts';
 import { sendLanes } from '../../shared/contracts/topics.ts';
 import type { Pool } from '../../shared/db/connect.ts';
 import { expireLeases, releaseUnknown, takeDueMessages } from '../../shared/db/due-messages.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
+import { purgeKeys } from '../../shared/db/idempotency.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
 import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
@@ -70,6 +72,16 @@ export const contentPurge = ({ pool, blobs }: SchedulerDeps): Ticker => ({
     );
     return old.length >= 100;
   },
+});
+
+// As long as the topics keep the records that the keys stand for.
+const keyDays = 7;
+
+/** Forgets idempotency keys after a week, a thousand at a time. */
+export const keyPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
+  name: 'key-purge',
+  everyMs: 600_000,
+  tick: async () => (await purgeKeys(pool, keyDays, full)) >= full,
 });
 
 /** Makes the partitions of the coming days. */

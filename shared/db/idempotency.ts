@@ -36,3 +36,19 @@ export const settleKey = async (db: Database, accountId: string, keyHash: Buffer
     [accountId, keyHash, isDone],
   );
 };
+
+/**
+ * Removes keys that are older than `days` by Postgres's clock and that nobody holds; answers how many, at most `limit`.
+ * There is no index for it: the table is kept in the order in which keys were taken, so old ones lie where a scan begins.
+ */
+export const purgeKeys = async (db: Database, days: number, limit: number): Promise<number> => {
+  const { rowCount } = await db.query(
+    `delete from idempotency_keys k using (
+       select account_id, key_hash from idempotency_keys
+       where created_at < now() - $1::int * interval '1 day' and locked_until < now()
+       limit $2 for update skip locked
+     ) old where k.account_id = old.account_id and k.key_hash = old.key_hash`,
+    [days, limit],
+  );
+  return rowCount ?? 0;
+};

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { contentPurge, dueTicker, reaper } from '../../../consumers/scheduler/tickers.ts';
+import { contentPurge, dueTicker, keyPurge, reaper } from '../../../consumers/scheduler/tickers.ts';
 import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import { sendRecord } from '../../../shared/contracts/email.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';
@@ -116,5 +116,19 @@ describe('The scheduler', () => {
     await contentPurge(deps).tick();
     await contentPurge(deps).tick();
     expect(removed).toEqual(['content/old.json']);
+  });
+
+  it('forgets idempotency keys after a week, and comes again at once while there are more', async () => {
+    const { deps } = world();
+    await database.pool.query(
+      `insert into idempotency_keys (account_id, key_hash, body_hash, request_id, is_done, locked_until, created_at)
+       select 'admin', int4send(n), '\\x00', 'req_' || n, true, now() - interval '8 days',
+              now() - case when n <= 1500 then interval '8 days' else interval '6 days' end
+       from generate_series(1, 1600) n`,
+    );
+    const ticker = keyPurge(deps);
+    expect([await ticker.tick(), await ticker.tick(), await ticker.tick()]).toEqual([true, false, false]);
+    const { rows } = await database.pool.query<{ n: string }>('select count(*) as n from idempotency_keys');
+    expect(rows).toEqual([{ n: '100' }]);
   });
 });

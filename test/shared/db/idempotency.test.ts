@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from '@jest/globals';
-import { settleKey, takeKey, type KeyState } from '../../../shared/db/idempotency.ts';
+import { purgeKeys, settleKey, takeKey, type KeyState } from '../../../shared/db/idempotency.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
@@ -48,4 +48,26 @@ it('is each account’s own', async () => {
   await take();
   expect(await take('other', 'key', 'acme')).toBe('new');
   expect(await take('other', 'key2')).toBe('new');
+});
+
+it('is forgotten once it is old and nobody holds it, so many at a time', async () => {
+  const age = (key: string, days: number): Promise<unknown> =>
+    database.pool.query(
+      `update idempotency_keys set created_at = now() - $2::int * interval '1 day' - interval '1 s', locked_until = now() - interval '1 s' where key_hash = $1`,
+      [hash(key), days],
+    );
+  for (const key of ['old1', 'old2', 'old3', 'young', 'held']) await take('body', key);
+  for (const key of ['old1', 'old2', 'old3']) await age(key, 7);
+  await age('young', 6);
+  // An old key whose first request never was accepted, and that somebody is trying again just now.
+  await age('held', 7);
+  expect(await take('body', 'held')).toBe('new');
+  expect([
+    await purgeKeys(database.pool, 7, 2),
+    await purgeKeys(database.pool, 7, 2),
+    await purgeKeys(database.pool, 7, 2),
+  ]).toEqual([2, 1, 0]);
+  const { rows } = await database.pool.query<{ key_hash: Buffer }>('select key_hash from idempotency_keys');
+  const left = rows.map((row) => row.key_hash.toString('hex')).sort();
+  expect(left).toEqual(['young', 'held'].map((key) => hash(key).toString('hex')).sort());
 });
