@@ -1,3 +1,4 @@
+import { hideAddressesInJson } from '../domain/hide-addresses.ts';
 import { pino, destination, multistream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
@@ -37,6 +38,8 @@ export const createLog = (options: {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: plainError, error: plainError },
+      // Keys cannot tell of an address inside a text, such as an ESP's words about it.
+      hooks: { streamWrite: hideAddressesInJson },
       redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
     },
     options.file === undefined

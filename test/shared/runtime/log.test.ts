@@ -125,6 +125,30 @@ describe('A log line', () => {
       },
     ],
     [
+      'an address in an error’s words, its stack or its cause',
+      (log) => {
+        log.error({ err: new Error(`550 <${secrets.address}>: no`, { cause: new Error(secrets.address) }) }, 'x');
+      },
+    ],
+    [
+      'an address in what an ESP said',
+      (log) => {
+        log.warn({ esp: 'smtp', lastError: `smtp: 550 5.1.1 ${secrets.address} unknown (550)` }, 'x');
+      },
+    ],
+    [
+      'an address deep in a field, in a list or in the sentence',
+      (log) => {
+        log.warn({ a: { b: [{ c: `to "${secrets.address}"` }] } }, `x ${secrets.address}`);
+      },
+    ],
+    [
+      'an address that a child log was given in a text',
+      (log) => {
+        log.child({ detail: `for ${secrets.address}` }).warn('x');
+      },
+    ],
+    [
       'what a child log was given',
       (log) => {
         log.child({ email: secrets.address }).warn('x');
