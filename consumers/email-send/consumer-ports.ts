@@ -4,11 +4,13 @@ import { addCalls } from '../../shared/db/esp-health.ts';
 import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
+import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
 import { callTimeouts } from '../../shared/domain/retry-rules.ts';
 import type { DeliveryAnswer, Esp } from '../../shared/esp/esp.ts';
 import { backoffMs } from '../../shared/runtime/backoff.ts';
 import { carryAll } from '../../shared/runtime/carry-all.ts';
 import { limitConcurrency } from '../../shared/runtime/limit-concurrency.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { leaseMsOf } from './consumer-claims.ts';
 import { isBadForHealth } from './decide-next-step.ts';
@@ -30,16 +32,22 @@ const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
 // Answers that no call stands behind: they say nothing of the ESP.
 const notMade = new Set(['not-begun', 'resting']);
 
+const isCredentials = (answer: DeliveryAnswer): answer is Extract<DeliveryAnswer, { outcome: 'refused' }> =>
+  answer.outcome === 'refused' && answer.reason === 'credentials';
+
 const callsOf = (ended: readonly EndedAttempt[]) => {
   const calls = new Map<string, { good: number; bad: number; fatal: number; lastError: string | null }>();
   for (const { esp, answer, step } of ended) {
     if (answer.outcome === 'unavailable' && notMade.has(answer.code)) continue;
     const call = calls.get(esp) ?? { good: 0, bad: 0, fatal: 0, lastError: null };
+    // What a person must mend is told before what passes by itself.
     if (isBadForHealth(answer)) {
       call.bad += 1;
-      call.lastError = step.kind === 'sent' ? call.lastError : step.error;
+      const isHeard = step.kind === 'sent' || (call.fatal > 0 && !isCredentials(answer));
+      // All accounts see what an ESP said last, and it is logged: no place for somebody's recipient.
+      if (!isHeard) call.lastError = hideAddresses(step.error);
     } else call.good += 1;
-    if (answer.outcome === 'refused' && answer.reason === 'credentials') call.fatal += 1;
+    if (isCredentials(answer)) call.fatal += 1;
     calls.set(esp, call);
   }
   return [...calls].map(([esp, call]) => ({ esp, ...call }));
@@ -52,6 +60,28 @@ const notCalled = (code: string, detail: string, retryAfterMs: number): Delivery
   code,
   detail,
 });
+
+// Once a minute is enough to be seen, and a campaign's worth of refusals would hide everything else.
+const tellEveryMs = 60_000;
+
+/** Tells an operator of refused credentials: nothing but a person helps. */
+const credentialsTeller = (metrics: Metrics, log: Logger) => {
+  const refused = metrics.counter(
+    'esp_credentials_refused_total',
+    'Messages refused by an ESP because of our credentials or the state of our account.',
+    ['esp'],
+  );
+  const toldAt = new Map<string, number>();
+  return (esp: string, answers: readonly DeliveryAnswer[], nowMs: number): void => {
+    const refusals = answers.filter(isCredentials);
+    const [first] = refusals;
+    if (first === undefined) return;
+    refused({ esp }, refusals.length);
+    if (nowMs - (toldAt.get(esp) ?? -Infinity) < tellEveryMs) return;
+    toldAt.set(esp, nowMs);
+    log.error({ esp, code: first.code, detail: first.detail }, 'an ESP refuses our credentials or our account');
+  };
+};
 
 // However long an ESP asks to be left alone, it is asked again after an hour.
 const longestRestMs = 3_600_000;
@@ -75,13 +105,15 @@ const restAfter = (answers: readonly DeliveryAnswer[]): number =>
 export const portsOn = (
   pool: Pool,
   esps: readonly Esp[],
-  metrics: Metrics,
+  { metrics, log }: { readonly metrics: Metrics; readonly log: Logger },
   settings: { readonly roundSeconds: number; readonly patienceMs: number },
 ): DeliveryPorts => {
   const byName = new Map(esps.map((esp) => [esp.name, { esp, limit: limitConcurrency(esp.limits.concurrentCalls) }]));
   const restUntil = new Map<string, number>();
   const callSeconds = metrics.histogram('esp_call_seconds', 'Time of one call of an ESP.', ['esp']);
   const answered = metrics.counter('esp_answers_total', 'Messages answered by ESPs, by outcome.', ['esp', 'outcome']);
+
+  const tellOfCredentials = credentialsTeller(metrics, log);
 
   const write = (ended: readonly EndedAttempt[]) =>
     pool.transaction(async (db) => {
@@ -141,6 +173,7 @@ export const portsOn = (
         const answers = await found.esp.send(deliveries, callTimeouts(messageClass));
         callSeconds((Date.now() - startedAt) / 1_000, { esp: name });
         for (const answer of answers) answered({ esp: name, outcome: answer.outcome });
+        tellOfCredentials(name, answers, Date.now());
         const wantedMs = restAfter(answers);
         if (wantedMs > 0) restUntil.set(name, Date.now() + wantedMs);
         return answers;

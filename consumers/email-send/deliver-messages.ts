@@ -35,7 +35,9 @@ export interface DeliveryPorts {
   readonly random: () => number;
 }
 
-const isPassing = (answer: DeliveryAnswer): boolean => answer.outcome === 'unavailable';
+// A refused credential passes too, once somebody has mended it: who is asked first must not decide what becomes of mail.
+const isPassing = (answer: DeliveryAnswer): boolean =>
+  answer.outcome === 'unavailable' || (answer.outcome === 'refused' && answer.reason === 'credentials');
 
 // `decideNextStep` names the first of the untried, so dropping the head of the list leaves it in front.
 const viaNext = (message: ClaimedMessage): ClaimedMessage => ({

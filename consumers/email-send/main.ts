@@ -67,7 +67,7 @@ await runProcess(lane, env, async (scope) => {
     configuredEsps: configured,
     claims: claimsOn(pool, lane, { policy: env.WEIGHT_POLICY, esps: configured }, content),
     content,
-    ports: portsOn(pool, esps, metrics, { roundSeconds: env.HEALTH_ROUND_SECONDS, patienceMs: 20_000 }),
+    ports: portsOn(pool, esps, { metrics, log }, { roundSeconds: env.HEALTH_ROUND_SECONDS, patienceMs: 20_000 }),
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);
 });

@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { claimsOn } from '../../../consumers/email-send/consumer-claims.ts';
 import { heavyContentsFrom } from '../../../consumers/email-send/consumer-content.ts';
@@ -20,7 +23,9 @@ import { unknownWindowMs } from '../../../shared/domain/retry-rules.ts';
 import { InfrastructureError } from '../../../shared/errors.ts';
 import type { Delivery, DeliveryAnswer, Esp } from '../../../shared/esp/esp.ts';
 import type { Incoming } from '../../../shared/runtime/define-consumer.ts';
-import { createMetrics } from '../../../shared/runtime/metrics.ts';
+import { createLog, type Logger } from '../../../shared/runtime/log.ts';
+import { createMetrics, type Metrics } from '../../../shared/runtime/metrics.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { storedMessage, useDatabase } from '../../shared/db/tables.ts';
 import { someLimits } from './deliveries.ts';
 
@@ -29,6 +34,8 @@ const topic = topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })).send['em
 const accepted: DeliveryAnswer = { outcome: 'accepted', providerMessageId: 'p' };
 const outage: DeliveryAnswer = { outcome: 'unavailable', reason: 'outage', code: '503', detail: 'down' };
 const unknown: DeliveryAnswer = { outcome: 'unknown', code: 'timeout', detail: 'no answer' };
+
+const silent = createLog({ name: 'test', level: 'silent' });
 
 /** An ESP in memory: what it was asked to send, and how it answers. */
 const espOf = (name: string, answer: (delivery: Delivery) => DeliveryAnswer = () => accepted) => {
@@ -50,7 +57,12 @@ const twoEsps = () => [espOf('alpha'), espOf('beta')] as const;
 /** One process of the lane: claims and ports of its own on the one database. */
 const processOf = (
   esps: readonly Esp[],
-  more: { readonly pool?: Pool; readonly ports?: Partial<DeliveryPorts> } = {},
+  more: {
+    readonly pool?: Pool;
+    readonly ports?: Partial<DeliveryPorts>;
+    readonly metrics?: Metrics;
+    readonly log?: Logger;
+  } = {},
 ) => {
   const names = esps.map((esp) => esp.name);
   const pool = more.pool ?? database.pool;
@@ -59,7 +71,12 @@ const processOf = (
     put: () => Promise.resolve(),
     remove: () => Promise.resolve(),
   });
-  const ports = portsOn(pool, esps, createMetrics('test'), { roundSeconds: 5, patienceMs: 20_000 });
+  const ports = portsOn(
+    pool,
+    esps,
+    { metrics: more.metrics ?? createMetrics('test'), log: more.log ?? silent },
+    { roundSeconds: 5, patienceMs: 20_000 },
+  );
   const consumer = emailSend({
     lane: 'email-send',
     topic,
@@ -235,6 +252,66 @@ describe('A message', () => {
     expect(await statuses()).toEqual({ unknown: 3 });
   });
 
+  it('whose content every ESP refuses fails with the last one’s words, and keeps those of each', async () => {
+    const refusing = (name: string) =>
+      espOf(name, () => ({ outcome: 'refused', reason: 'content', code: '400', detail: `${name} does not like it` }));
+    const [alpha, beta] = [refusing('alpha'), refusing('beta')];
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(6), 'req_1'));
+    expect(await statuses()).toEqual({ failed: 6 });
+    const { rows } = await database.pool.query(
+      `select m.reason = a.error as is_last, a.number, a.state, a.error ~ '^(alpha|beta): \\1 does not like it \\(400\\)$' as is_own
+       from messages m join attempts a on a.message_id = m.id group by 1, 2, 3, 4 order by number`,
+    );
+    expect(rows).toEqual([
+      { is_last: false, number: 1, state: 'refused', is_own: true },
+      { is_last: true, number: 2, state: 'refused', is_own: true },
+    ]);
+  });
+
+  it.each([
+    ['credentials', 'content'],
+    ['content', 'credentials'],
+  ] as const)('that one ESP refuses for our %s and the next for our %s waits for the one', async (first, second) => {
+    const refusing = (name: string, reason: 'credentials' | 'content') =>
+      espOf(name, () => ({ outcome: 'refused', reason, code: '4', detail: 'no' }));
+    await weightsAre({ alpha: 1_000, beta: 0 });
+    await processOf([refusing('alpha', first).esp, refusing('beta', second).esp])(recordsOf(request(2), 'req_1'));
+    expect(await statuses()).toEqual({ queued: 2 });
+  });
+
+  it('that meets refused credentials goes elsewhere, and an operator is told without an address', async () => {
+    const metrics = createMetrics('test');
+    const folder = mkdtempSync(join(tmpdir(), 'mailfleet-credentials-'));
+    const file = join(folder, 'log');
+    const log = createLog({ name: 'test', level: 'info', file });
+    const alpha = espOf('alpha', ({ to }) =>
+      to.email.startsWith('u0@')
+        ? { outcome: 'refused', reason: 'credentials', code: '401', detail: `no key for ${to.email}` }
+        : outage,
+    );
+    const beta = espOf('beta');
+    await weightsAre({ alpha: 1_000, beta: 0 });
+    await processOf([alpha.esp, beta.esp], { metrics, log })(recordsOf(request(6), 'req_1'));
+    expect(await statuses()).toEqual({ sent: 6 });
+    expect(await metrics.render()).toContain('mailfleet_esp_credentials_refused_total{esp="alpha",process="test"} 1');
+    const { rows } = await database.pool.query(`select fatal::int, last_error from esp_rounds where esp = 'alpha'`);
+    expect(rows).toEqual([{ fatal: 1, last_error: 'alpha: no key for [address] (401)' }]);
+    const text = await waitFor(
+      () => {
+        const written = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        return written.includes('refuses') ? written : undefined;
+      },
+      { what: 'the log being written' },
+    );
+    rmSync(folder, { recursive: true });
+    expect(JSON.parse(text)).toMatchObject({
+      level: 'error',
+      esp: 'alpha',
+      code: '401',
+      detail: 'no key for [address]',
+    });
+  });
+
   it('that is due later is sent then, by the ESP of its split', async () => {
     const [alpha, beta] = twoEsps();
     const handle = processOf([alpha.esp, beta.esp]);
@@ -299,7 +376,12 @@ describe('A message', () => {
         claimDue: () => Promise.reject(new TypeError('claimed')),
       },
       content: { load: () => Promise.reject(new TypeError('loaded')) },
-      ports: portsOn(database.pool, [alpha.esp, beta.esp], createMetrics('test'), { roundSeconds: 5, patienceMs: 1 }),
+      ports: portsOn(
+        database.pool,
+        [alpha.esp, beta.esp],
+        { metrics: createMetrics('test'), log: silent },
+        { roundSeconds: 5, patienceMs: 1 },
+      ),
     });
     const [value] = recordsOf(request(1), 'req_1');
     if (value === undefined) throw new Error('no record');
