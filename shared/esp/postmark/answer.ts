@@ -12,7 +12,14 @@ import {
 import type { PostResult } from '../http-post.ts';
 
 // ErrorCodes (postmarkapp.com/developer/api/overview#error-codes). They overlap with HTTP statuses in number only.
-const errorClasses: Readonly<Record<number, StatusClass>> = { 10: 'credentials', 100: 'outage', 405: 'quota' };
+const errorClasses: Readonly<Record<number, StatusClass>> = {
+  10: 'credentials',
+  100: 'outage',
+  405: 'quota',
+  // The account waits for its approval (412) or may not send (413): no mail of it goes out.
+  412: 'credentials',
+  413: 'credentials',
+};
 const inactiveRecipient = 406;
 const invalidRequest = 300;
 
@@ -59,6 +66,8 @@ export const postmarkAnswers = (
   const code = isRecord(parsed) && typeof parsed['ErrorCode'] === 'number' ? parsed['ErrorCode'] : undefined;
   const message =
     isRecord(parsed) && typeof parsed['Message'] === 'string' ? parsed['Message'] : `HTTP status ${status}`;
+  // What is said of a call with one message is said of the message.
+  if (status === 422 && code !== undefined && deliveries.length === 1) return [answerOfCode(code, message)];
   const statusClass = classOfStatus(status, code !== undefined);
   const cls = statusClass === 'content' && code !== undefined ? (errorClasses[code] ?? statusClass) : statusClass;
   const wait = status === 429 ? retryAfterMs(headers, now) : undefined;

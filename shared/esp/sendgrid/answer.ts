@@ -1,5 +1,13 @@
 import type { DeliveryAnswer } from '../esp.ts';
-import { classOfStatus, failureAnswer, isRecord, parseJson, refusal, retryAfterMs } from '../http-answer.ts';
+import {
+  classOfStatus,
+  failureAnswer,
+  isRecord,
+  parseJson,
+  refusal,
+  retryAfterMs,
+  type StatusClass,
+} from '../http-answer.ts';
 import type { PostResult } from '../http-post.ts';
 
 interface SendgridError {
@@ -20,7 +28,16 @@ const errorsOf = (body: string): readonly SendgridError[] | undefined => {
 
 // An account without credits is told by 401 and these words, though nothing is wrong with the key.
 const quotaWords = /maximum credits exceeded|exceeded your messaging limits/i;
+// A sender that the account does not know is told by 403 and the field: it is this mail's fault and not the account's.
+const fromField = /^from\b/;
 const toField = /^personalizations\.(\d+)\.to\.\d+\.email$/;
+
+const classOf = (status: number, errors: readonly SendgridError[] | undefined): StatusClass => {
+  const cls = classOfStatus(status, errors !== undefined);
+  if (cls !== 'credentials' || errors === undefined || errors.length === 0) return cls;
+  if (errors.some(({ message }) => quotaWords.test(message))) return 'quota';
+  return status === 403 && errors.every(({ field }) => fromField.test(field)) ? 'content' : cls;
+};
 
 /**
  * What a call to `mail/send` tells about each of its `count` deliveries. SendGrid takes all or none; of a refused call
@@ -36,9 +53,8 @@ export const sendgridAnswers = (result: PostResult, count: number, now: Date): r
   }
   const errors = errorsOf(body);
   const detail = errors?.map(({ message, field }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
-  const statusClass = classOfStatus(status, errors !== undefined);
-  const cls = statusClass === 'credentials' && quotaWords.test(detail ?? '') ? 'quota' : statusClass;
-  const wait = status === 429 ? retryAfterMs(headers, now, 'x-ratelimit-reset') : undefined;
+  const cls = classOf(status, errors);
+  const wait = cls === 'throttled' || cls === 'quota' ? retryAfterMs(headers, now, 'x-ratelimit-reset') : undefined;
   const answers = [...all(refusal(cls, String(status), detail ?? `HTTP status ${status}`, wait))];
   for (const { message, field } of status === 400 ? (errors ?? []) : []) {
     const place = Number(toField.exec(field)?.[1] ?? NaN);

@@ -34,11 +34,8 @@ const errorClasses: Readonly<Record<string, StatusClass>> = {
   UnrecognizedClientException: 'credentials',
   LimitExceededException: 'quota',
   ThrottlingException: 'throttled',
-  ConflictException: 'unknown',
 };
 
-// An identity that SES does not know is no fault of the message.
-const unverifiedWords = /not verified/i;
 const quotaWords = /quota/i;
 // The API has one error for every invalid parameter, and only its text says which.
 const blamesRecipient = /missing final '@domain'|illegal address|invalid (to|recipient|destination)|domain contains/i;
@@ -51,8 +48,7 @@ const answerOf = (cls: StatusClass, code: string, text: string): DeliveryAnswer 
   if (cls === 'content' && blamesRecipient.test(text)) {
     return { outcome: 'recipient-refused', code, detail: cleanText(text, 500) };
   }
-  const known = cls === 'content' && unverifiedWords.test(text) ? 'credentials' : cls;
-  return refusal(known, code, text, waitOf[known]);
+  return refusal(cls, code, text, waitOf[cls]);
 };
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

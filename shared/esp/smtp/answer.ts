@@ -4,10 +4,12 @@ import { refusal, type StatusClass } from '../http-answer.ts';
 import type { SmtpFailure, SmtpResult } from './connection.ts';
 import type { SmtpMessage } from './payload.ts';
 
-// RFC 5321 §4.2.1 and RFC 4954 §6. What is not here: 4xx says "later", 5xx "not this message".
+// RFC 5321 §4.2.1 and §4.2.3, RFC 4954 §6. What is not here: 4xx says "later", 5xx "not this message".
 const replyClasses: Readonly<Record<number, StatusClass>> = {
   421: 'outage',
   454: 'outage',
+  // "Bad sequence of commands": our dialogue went wrong, and neither message nor recipient is to blame.
+  503: 'outage',
   530: 'credentials',
   534: 'credentials',
   535: 'credentials',

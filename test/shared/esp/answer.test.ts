@@ -20,6 +20,12 @@ describe("SendGrid's answers", () => {
     [401, sendgridError('no'), { outcome: 'refused', reason: 'credentials' }],
     [403, sendgridError('no'), { outcome: 'refused', reason: 'credentials' }],
     [401, sendgridError('Maximum credits exceeded'), { outcome: 'unavailable', reason: 'quota' }],
+    [403, sendgridError('You have exceeded your messaging limits'), { outcome: 'unavailable', reason: 'quota' }],
+    [403, sendgridError('No verified Sender Identity', 'from'), { outcome: 'refused', reason: 'content' }],
+    [403, sendgridError('no', 'from_the_moon'), { outcome: 'refused', reason: 'credentials' }],
+    [403, { errors: [] }, { outcome: 'refused', reason: 'credentials' }],
+    [401, '<html>', { outcome: 'refused', reason: 'credentials' }],
+    [404, sendgridError('not found'), { outcome: 'refused', reason: 'content' }],
     [429, sendgridError('too many requests'), { outcome: 'unavailable', reason: 'throttled' }],
     [503, sendgridError('away'), { outcome: 'unavailable', reason: 'outage' }],
     [503, '<html>', { outcome: 'unknown' }],
@@ -43,6 +49,12 @@ describe("SendGrid's answers", () => {
   ])('tell from %j when to come back', (headers, retryAfterMs) => {
     const [answer] = sendgridAnswers(answered(429, sendgridError('slow'), headers), 1, now);
     expect(answer).toMatchObject(retryAfterMs === undefined ? { reason: 'throttled' } : { retryAfterMs });
+  });
+
+  it('tell of a quota when it begins anew', () => {
+    const headers = { 'x-ratelimit-reset': String(now.getTime() / 1000 + 600) };
+    const answer = sendgridAnswers(answered(401, sendgridError('Maximum credits exceeded'), headers), 1, now)[0];
+    expect(answer).toMatchObject({ reason: 'quota', retryAfterMs: 600_000 });
   });
 
   it('blame the recipient whom they name', () => {
@@ -71,6 +83,10 @@ describe("Postmark's answers", () => {
     [item(300, "Invalid 'From' address: 'x'."), { outcome: 'refused', reason: 'content' }],
     [item(10, 'bad token'), { outcome: 'refused', reason: 'credentials' }],
     [item(405, 'no credits'), { outcome: 'unavailable', reason: 'quota' }],
+    [item(412, 'pending approval'), { outcome: 'refused', reason: 'credentials' }],
+    [item(413, 'may not send'), { outcome: 'refused', reason: 'credentials' }],
+    [item(400, 'sender signature not found'), { outcome: 'refused', reason: 'content' }],
+    [item(401, 'sender signature not confirmed'), { outcome: 'refused', reason: 'content' }],
     [item(100, 'maintenance'), { outcome: 'unavailable', reason: 'outage' }],
     [item(411, 'attachment'), { outcome: 'refused', reason: 'content' }],
     [
@@ -86,10 +102,18 @@ describe("Postmark's answers", () => {
     expect(answerOf(value)).toMatchObject(expected);
   });
 
+  it('blame the recipient of a refused call that has no other', () => {
+    const answers = postmarkAnswers(answered(422, item(406, 'inactive')), [deliveryTo(1)], now);
+    expect(answers).toEqual([{ outcome: 'recipient-refused', code: '406', detail: 'inactive' }]);
+  });
+
   it.each([
     [200, 'not json', { outcome: 'unknown' }],
     [200, [], { outcome: 'unknown' }],
     [401, item(10, 'bad'), { outcome: 'refused', reason: 'credentials' }],
+    [422, item(413, 'may not send'), { outcome: 'refused', reason: 'credentials' }],
+    [413, '', { outcome: 'refused', reason: 'content' }],
+    [422, item(406, 'inactive'), { outcome: 'refused', reason: 'content' }],
     [422, item(410, 'batch'), { outcome: 'refused', reason: 'content' }],
     [422, item(405, 'no credits'), { outcome: 'unavailable', reason: 'quota' }],
     [429, item(429, 'slow'), { outcome: 'unavailable', reason: 'throttled' }],

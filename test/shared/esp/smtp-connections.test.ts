@@ -224,6 +224,7 @@ describe('A relay that breaks off', () => {
     [/^MAIL/, '530 5.7.0 log in first', { outcome: 'refused', reason: 'credentials' }],
     [/^RCPT/, '550 5.7.1 relaying denied', { outcome: 'refused', reason: 'content' }],
     [/^RCPT/, '553 no such mailbox', { outcome: 'recipient-refused' }],
+    [/^RCPT/, '503 5.5.1 bad sequence', { outcome: 'unavailable', reason: 'outage' }],
     [/^DATA/, '452 4.3.1 full', { outcome: 'unavailable', reason: 'throttled' }],
     [/^\.$/, '554 5.6.0 content', { outcome: 'refused', reason: 'content' }],
     [/^\.$/, '451 4.3.0 later', { outcome: 'unavailable', reason: 'throttled' }],
