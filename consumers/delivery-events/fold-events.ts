@@ -85,9 +85,10 @@ export const foldRecords = (records: readonly PlacedRecord[], place: string): Fo
       bad.add(offset);
       continue;
     }
-    events.forEach((event, index) => {
+    events.forEach((told, index) => {
       // Kafka writes -1 for a record without a time.
-      const at = event.at === undefined ? new Date(Math.max(0, timestampMs)) : new Date(event.at);
+      const at = told.at === undefined ? new Date(Math.max(0, timestampMs)) : new Date(told.at);
+      const event = told.at === undefined ? { ...told, at: at.toISOString() } : told;
       if (event.id === undefined && event.messageId === undefined) {
         addToDomain(counts, event, at);
         return;

@@ -123,8 +123,8 @@ export interface EspEvent {
   readonly type: DeliveryType;
   /** The vendor's event id, or a hash of what makes the event itself: the same on every repeat. */
   readonly id: string;
-  /** ISO 8601, UTC. */
-  readonly at: string;
+  /** ISO 8601, UTC; undefined when the ESP did not say, and then it is the time at which it came. */
+  readonly at?: string | undefined;
   readonly recipient?: string | undefined;
   readonly messageId?: string | undefined;
   readonly attemptId?: string | undefined;

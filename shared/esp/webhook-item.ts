@@ -19,9 +19,15 @@ export const event = (type: EspEvent['type'], bounceClass?: 'hard' | 'soft'): Ki
   bounceClass === undefined ? { kind: 'event', type } : { kind: 'event', type, bounceClass };
 export const ignored: Kind = { kind: 'ignored' };
 
+/** The raw body as text; a byte order mark before it is none of it. */
+export const webhookText = (rawBody: Uint8Array): string =>
+  Buffer.from(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
+
 /** The raw body as JSON. Throws `InvalidMessageError` when it is none. */
 export const parseWebhook = (rawBody: Uint8Array): unknown => {
-  const parsed = parseJson(Buffer.from(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength).toString('utf8'));
+  const parsed = parseJson(webhookText(rawBody));
   if (parsed === undefined) throw new InvalidMessageError('webhook-not-json', 'the webhook body is not JSON');
   return parsed;
 };
@@ -37,8 +43,24 @@ export const idText = (value: unknown): string | undefined => textOf(value, maxI
 export const reasonText = (value: unknown): string | undefined => textOf(value, maxReason);
 export const recipientText = (value: unknown): string | undefined => textOf(value, maxRecipient);
 
-/** Milliseconds since 1970 → ISO 8601, or undefined outside the years 2000 to 2100: no clock of a provider is there. */
-export const timeOf = (ms: number): string | undefined => {
+// `Date.parse` takes nearly anything for a date ("-1" is one), so only the forms that providers write get there.
+const isoTime = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:?\d\d)?$/i;
+const httpTime = /^[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} [\d:]{5,8} /;
+
+const msOf = (text: string): number => {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  const zone = isoTime.exec(text)?.[1];
+  // A time without a zone is UTC: the machine that reads it must not decide.
+  if (isoTime.test(text)) return Date.parse(zone === undefined ? `${text}Z` : text);
+  return httpTime.test(text) ? Date.parse(text) : NaN;
+};
+
+/**
+ * A provider's time → ISO 8601, UTC: unix seconds as number or text, ISO 8601 with any number of digits, or the form of
+ * HTTP. Undefined outside the years 2000 to 2100: no clock of a provider is there.
+ */
+export const timeOf = (value: unknown): string | undefined => {
+  const ms = msOf(idText(value) ?? '');
   if (!Number.isFinite(ms)) return undefined;
   const date = new Date(ms);
   const year = date.getUTCFullYear();

@@ -101,9 +101,11 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
     return noEvent('unreadable', index, `unknown record ${String(idText(name))} ${type}`);
   }
   if (kind.kind === 'ignored') return noEvent('ignored', index, `${String(name)} ${idText(item['Type']) ?? ''}`);
-  const time = item[shape.time];
-  const at = timeOf(typeof time === 'string' ? Date.parse(time) : NaN);
-  if (at === undefined) return noEvent('unreadable', index, `${String(name)} without a usable ${shape.time}`);
+  const at = timeOf(item[shape.time]);
+  // An unsubscribe by mail was seen as a bounce without time and address; it happened when it came.
+  const isTimeless = name === 'Bounce' && idText(item[shape.time]) === undefined;
+  if (at === undefined && !isTimeless)
+    return noEvent('unreadable', index, `${String(name)} without a usable ${shape.time}`);
 
   const own = isRecord(item['Metadata']) ? item['Metadata'] : {};
   const recipient = recipientText(item['Recipient'] ?? item['Email']);

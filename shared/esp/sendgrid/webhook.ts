@@ -2,6 +2,7 @@ import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { ConfigError, InvalidMessageError } from '../../errors.ts';
 import type { EspEvent, NoEvent, TranslateWebhook, VerifyWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
+import { isBase64 } from '../base64.ts';
 import { requestHeader } from '../request-header.ts';
 import {
   event,
@@ -45,6 +46,7 @@ export const verifySendgridWebhook = (publicKeyBase64: string, now: () => Date):
     if (signature === undefined || timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) return false;
     const ageMs = now().getTime() - Number(timestamp) * 1000;
     if (ageMs > oldestMs || ageMs < -aheadMs) return false;
+    if (!isBase64(signature)) return false;
     try {
       return verify('sha256', Buffer.concat([Buffer.from(timestamp), rawBody]), key, Buffer.from(signature, 'base64'));
     } catch {
@@ -90,13 +92,13 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
   if (entry === undefined) return noEvent('unreadable', index, `unknown event ${String(idText(name))}`);
   const kind = typeof entry === 'function' ? entry(item) : entry;
   if (kind.kind === 'ignored') return noEvent('ignored', index, String(name));
-  const seconds = item['timestamp'];
-  const at = timeOf(typeof seconds === 'number' || typeof seconds === 'string' ? Number(seconds) * 1000 : NaN);
+  const at = timeOf(item['timestamp']);
   if (at === undefined) return noEvent('unreadable', index, `${String(name)} without a usable timestamp`);
 
   const recipient = recipientText(item['email']);
-  const providerMessageId = providerIdOf(item);
   const messageId = idText(item[sendgridIds.messageId]);
+  // A mail that was dropped bears an id that its send was never answered with: without ours, its recipient must do.
+  const providerMessageId = name === 'dropped' && messageId === undefined ? undefined : providerIdOf(item);
   const what = idText(item['url']) ?? idText(item['status']);
   const tellsReason = kind.type === 'bounced' || kind.type === 'failed' || kind.type === 'deferred';
   return {
@@ -111,7 +113,7 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
     attemptId: idText(item[sendgridIds.attemptId]),
     providerMessageId,
     bounceClass: kind.bounceClass,
-    machine: item['sg_machine_open'] === true ? true : undefined,
+    machine: item['sg_machine_open'] === true || item['sg_machine_open'] === 'true' ? true : undefined,
     reason: tellsReason ? reasonOf(item) : undefined,
   };
 };

@@ -1,8 +1,10 @@
 import { verify, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError, InfrastructureError } from '../../errors.ts';
+import { isBase64 } from '../base64.ts';
 import type { VerifyWebhook } from '../esp.ts';
 import { isRecord, parseJson } from '../http-answer.ts';
+import { webhookText } from '../webhook-item.ts';
 
 // docs.aws.amazon.com/sns/latest/dg: sns-verify-signature-of-message. A signature proves no more than "some customer of
 // AWS", so the topic is asked first; and addresses that the message names are only fetched when they are Amazon's own.
@@ -29,7 +31,8 @@ const fetchByHttps: FetchText = async (url) => {
   return { status: response.status, text: text.slice(0, maxCertificateBytes) };
 };
 
-const amazonHost = /^sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?$/;
+// Not `sns.s3-<region>`, which is somebody's bucket of that name.
+const amazonHost = /^sns\.(?!s3-)[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?$/;
 
 /** The address if it is one of SNS itself; undefined for anything that could lead a fetch elsewhere. */
 const amazonUrl = (text: string): URL | undefined => {
@@ -50,7 +53,7 @@ type Envelope = Readonly<Record<string, string>>;
 
 /** The text members of the body; undefined when it is no JSON object. */
 const envelopeOf = (rawBody: Uint8Array): Envelope | undefined => {
-  const body = parseJson(Buffer.from(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength).toString('utf8'));
+  const body = parseJson(webhookText(rawBody));
   if (!isRecord(body)) return undefined;
   return Object.fromEntries(
     Object.entries(body).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
@@ -67,8 +70,10 @@ const keyOf = (certificate: string): KeyObject | undefined => {
 
 const isSigned = (envelope: Envelope, names: readonly string[], digest: string, key: KeyObject): boolean => {
   const signed = names.map((name) => (envelope[name] === undefined ? '' : `${name}\n${envelope[name]}\n`)).join('');
+  const { Signature: signature = '' } = envelope;
+  if (!isBase64(signature)) return false;
   try {
-    return verify(digest, Buffer.from(signed), key, Buffer.from(envelope['Signature'] ?? '', 'base64'));
+    return verify(digest, Buffer.from(signed), key, Buffer.from(signature, 'base64'));
   } catch {
     return false;
   }

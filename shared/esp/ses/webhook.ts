@@ -108,8 +108,7 @@ const sameAddress = (a: string | undefined, b: string | undefined): boolean => a
 const eventsOf = (record: Item, name: string, shape: RecordShape, kind: Kind & { kind: 'event' }, snsId: unknown) => {
   const mail = isRecord(record['mail']) ? record['mail'] : {};
   const part = isRecord(record[shape.part]) ? (record[shape.part] as Item) : {};
-  const time = part['timestamp'] ?? mail['timestamp'];
-  const at = timeOf(typeof time === 'string' ? Date.parse(time) : NaN);
+  const at = timeOf(part['timestamp'] ?? mail['timestamp']);
   if (at === undefined) return undefined;
   const destinations = listOf(mail['destination']);
   const named = listOf(shape.recipients === undefined ? undefined : part[shape.recipients]);

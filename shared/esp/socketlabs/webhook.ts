@@ -13,6 +13,7 @@ import {
   recipientText,
   timeOf,
   translateItems,
+  webhookText,
   type Item,
   type Kind,
 } from '../webhook-item.ts';
@@ -31,12 +32,14 @@ const formOf = (text: string): Item | undefined => {
 
 /** The one event of a body; undefined when it is neither a JSON object nor a form. */
 const itemOf = (rawBody: Uint8Array): Item | undefined => {
-  const text = Buffer.from(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength).toString('utf8');
+  const text = webhookText(rawBody);
   const parsed = parseJson(text);
   if (parsed === undefined) return formOf(text);
   if (!isRecord(parsed)) return undefined;
   const item = smallNames(parsed);
-  return item['type'] === undefined && isRecord(item['data']) ? smallNames(item['data']) : item;
+  if (item['type'] !== undefined || !isRecord(item['data'])) return item;
+  // The secret key belongs to the post and may have stayed outside of the wrapper.
+  return { secretkey: item['secretkey'], ...smallNames(item['data']) };
 };
 
 /**
@@ -82,7 +85,8 @@ const kinds: Readonly<Record<string, (item: Item) => Kind | undefined>> = {
   validation: () => ignored,
   delivered: () => event('delivered'),
   deferred: () => event('deferred'),
-  complaint: () => event('complained'),
+  // RFC 6430: somebody took a complaint back.
+  complaint: ({ fbltype }) => (fbltype === 'not-spam' ? ignored : event('complained')),
   tracking: (item) => lookUp(trackingKinds, (idText(item['trackingtype']) ?? '').toLowerCase()),
   failed: failedKind,
 };
@@ -93,12 +97,6 @@ const metaOf = (data: unknown): ReadonlyMap<string, unknown> => {
   const meta = isRecord(parsed) ? smallNames(parsed)['meta'] : undefined;
   const pairs = (Array.isArray(meta) ? meta : []).filter(isRecord).map(smallNames);
   return new Map(pairs.map(({ key, value }) => [String(key), value]));
-};
-
-// A time without a zone is UTC: the machine that reads it must not decide.
-const timeMs = (value: unknown): number => {
-  const text = idText(value) ?? '';
-  return Date.parse(/^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text);
 };
 
 const read = (item: Item, index: number): EspEvent | NoEvent => {
@@ -114,7 +112,7 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
   if (intended !== undefined && recipient !== undefined && intended.toLowerCase() !== recipient.toLowerCase()) {
     return noEvent('ignored', index, `${name} of a copy`);
   }
-  const at = timeOf(timeMs(item['datetime']));
+  const at = timeOf(item['datetime']);
   if (at === undefined) return noEvent('unreadable', index, `${name} without a usable DateTime`);
 
   const providerMessageId = idText(item['messageid']) ?? idText(item['mailingid']);

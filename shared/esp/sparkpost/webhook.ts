@@ -75,19 +75,15 @@ const kinds: Readonly<Record<string, Kind | ((item: Item) => Kind)>> = {
   amp_initial_open: event('opened'),
   click: event('clicked'),
   amp_click: event('clicked'),
-  spam_complaint: event('complained'),
+  // RFC 6430: somebody took a complaint back.
+  spam_complaint: ({ fbtype }) => (fbtype === 'not-spam' ? ignored : event('complained')),
   list_unsubscribe: event('unsubscribed'),
   link_unsubscribe: event('unsubscribed'),
 };
 
-const foreignClasses: readonly string[] = ['relay_event', 'ab_test_event', 'ingest_event'];
+// Of mail that comes in, of tests and of uploads; by the class or, where a class is new, by the type.
+const isForeign = (text: string): boolean => /^(relay|ab_test|ingest)_/.test(text);
 const copyTypes: readonly unknown[] = ['cc', 'bcc', 'archive'];
-
-/** Unix seconds as text or number, or ISO 8601: both were seen. */
-const timeMs = (value: unknown): number => {
-  const text = idText(value) ?? '';
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-};
 
 const read = (outer: Item, index: number): EspEvent | NoEvent => {
   const msys = isRecord(outer['msys']) ? outer['msys'] : undefined;
@@ -97,7 +93,7 @@ const read = (outer: Item, index: number): EspEvent | NoEvent => {
   if (className === undefined) return noEvent('ignored', index, 'no event');
   if (!isRecord(item)) return noEvent('unreadable', index, `${className} is not an object`);
   const name = idText(item['type']) ?? '';
-  if (foreignClasses.includes(className)) return noEvent('ignored', index, `${className} ${name}`);
+  if (isForeign(className) || isForeign(name)) return noEvent('ignored', index, `${className} ${name}`);
   const entry = lookUp(kinds, name);
   if (entry === undefined) return noEvent('unreadable', index, `unknown event ${className} ${name}`);
   const kind = typeof entry === 'function' ? entry(item) : entry;
@@ -106,7 +102,7 @@ const read = (outer: Item, index: number): EspEvent | NoEvent => {
   if (own[sparkpostIds.copyOf] !== undefined || copyTypes.includes(item['rcpt_type'])) {
     return noEvent('ignored', index, `${name} of a copy`);
   }
-  const at = timeOf(timeMs(item['timestamp']));
+  const at = timeOf(item['timestamp']);
   if (at === undefined) return noEvent('unreadable', index, `${name} without a usable timestamp`);
 
   const recipient = recipientText(item['raw_rcpt_to'] ?? item['rcpt_to']);

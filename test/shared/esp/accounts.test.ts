@@ -74,7 +74,9 @@ describe('The accounts', () => {
   it('are on exactly when nothing is missing that their provider needs', async () => {
     for (const provider of providers) {
       const { kind, needs } = provider;
-      const all = Object.fromEntries(needs.map(([name = 'NODE_ENV']) => [name, 'http://127.0.0.1:1'])) as EspSettings;
+      const all = Object.fromEntries(
+        needs.map(([name = 'NODE_ENV']) => [name, name.endsWith('_URL') ? 'http://127.0.0.1:1' : 'SG.x']),
+      ) as EspSettings;
       const esp = provider.createEsp(all, kind);
       expect(esp?.name).toBe(kind);
       await esp?.close();

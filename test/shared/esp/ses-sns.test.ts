@@ -92,6 +92,10 @@ describe('A message of SNS', () => {
     ['a look-alike', message({ SigningCertURL: 'https://sns.eu-west-1.amazonaws.com.evil.example/x.pem' })],
     ['a bucket', message({ SigningCertURL: 'https://s3.amazonaws.com/sns.eu-west-1.amazonaws.com/x.pem' })],
     ['a bucket of that name', message({ SigningCertURL: 'https://sns.s3.eu-west-1.amazonaws.com/x.pem' })],
+    [
+      'a bucket of that name as it used to be',
+      message({ SigningCertURL: 'https://sns.s3-us-west-2.amazonaws.com/x.pem' }),
+    ],
     ['no TLS', message({ SigningCertURL: certificateUrl.replace('https', 'http') })],
     [
       'a user',
