@@ -1,4 +1,5 @@
 import type { Address, Attachment, Delivery, MailContent } from '../esp.ts';
+import { hasCopies, isOurName } from '../own-data.ts';
 import { tokenReplacer, type ReplaceTokens } from '../replace-tokens.ts';
 
 /** One message of `POST /email/batch`, in the API's own words. */
@@ -18,8 +19,8 @@ export interface PostmarkMessage {
   readonly Attachments?: { Name: string; Content: string; ContentType: string; ContentID: string | null }[];
 }
 
-/** The metadata that carries our ids there and back. */
-export const postmarkIds = { messageId: 'mf_message_id', attemptId: 'mf_attempt_id' } as const;
+/** The metadata that carries our ids there and back; `to` only beside copies, whose events bear the same ids. */
+export const postmarkIds = { messageId: 'mf_message_id', attemptId: 'mf_attempt_id', to: 'mf_to' } as const;
 
 // Limits of Metadata (postmarkapp.com/developer, "Email API"); a violation refuses the message.
 const maxPairs = 10;
@@ -41,15 +42,17 @@ const attachmentOf = ({ filename, contentType, content, contentId }: Attachment)
 });
 
 /** Our ids first; of the caller's metadata what Postmark takes. Names that differ only in case are one name to it. */
-const metadataOf = ({ messageId, attemptId, metadata }: Delivery): Record<string, string> => {
+const metadataOf = (delivery: Delivery): Record<string, string> => {
+  const { messageId, attemptId, metadata, to } = delivery;
   const kept = new Map<string, string>([
     [postmarkIds.messageId, messageId],
     [postmarkIds.attemptId, attemptId],
   ]);
-  const taken = new Set(kept.keys());
+  if (hasCopies(delivery) && to.email.length <= maxValueLength) kept.set(postmarkIds.to, to.email);
+  const taken = new Set<string>();
   for (const [name, value] of Object.entries(metadata)) {
     const fits = name !== '' && name.length <= maxNameLength && value.length <= maxValueLength;
-    if (kept.size >= maxPairs || !fits || taken.has(name.toLowerCase())) continue;
+    if (kept.size >= maxPairs || !fits || isOurName(name) || taken.has(name.toLowerCase())) continue;
     taken.add(name.toLowerCase());
     kept.set(name, value);
   }

@@ -3,6 +3,7 @@ import { verifyBasicCredentials } from '../basic-credentials.ts';
 import type { EspEvent, NoEvent, TranslateWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
 import { isRecord } from '../http-answer.ts';
+import { isOfCopy } from '../own-data.ts';
 import {
   event,
   idText,
@@ -109,6 +110,9 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
 
   const own = isRecord(item['Metadata']) ? item['Metadata'] : {};
   const recipient = recipientText(item['Recipient'] ?? item['Email']);
+  if (isOfCopy(recipientText(own[postmarkIds.to]), recipient)) {
+    return noEvent('ignored', index, `${String(name)} of a copy`);
+  }
   const providerMessageId = providerIdOf(item);
   const messageId = idText(own[postmarkIds.messageId]);
   const detail = shape.detail === undefined ? undefined : idText(item[shape.detail]);

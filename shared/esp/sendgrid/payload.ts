@@ -1,4 +1,5 @@
 import type { Address, Attachment, Delivery, MailContent } from '../esp.ts';
+import { hasCopies, isOurName } from '../own-data.ts';
 import { tokenReplacer } from '../replace-tokens.ts';
 
 // The body of `POST /v3/mail/send` as the HTTP API takes it (sendgrid-oai oai.json). The SDK's own message class is not
@@ -29,8 +30,8 @@ export interface SendgridMail {
   readonly attachments?: readonly Readonly<Record<string, string>>[];
 }
 
-/** The custom arguments that carry our ids there and back. */
-export const sendgridIds = { messageId: 'mf_message_id', attemptId: 'mf_attempt_id' } as const;
+/** The custom arguments that carry our ids there and back; `to` only beside copies, whose events bear the same ids. */
+export const sendgridIds = { messageId: 'mf_message_id', attemptId: 'mf_attempt_id', to: 'mf_to' } as const;
 
 export const sendgridMaxRecipients = 1_000;
 const maxValueBytes = 10_000;
@@ -50,12 +51,17 @@ const attachmentOf = ({ filename, contentType, content, contentId }: Attachment)
   ...(contentId === undefined ? {} : { content_id: contentId }),
 });
 
-const customArgsOf = ({ messageId, attemptId, metadata }: Delivery): Record<string, string> => {
-  const ours = { [sendgridIds.messageId]: messageId, [sendgridIds.attemptId]: attemptId };
+const customArgsOf = (delivery: Delivery): Record<string, string> => {
+  const { messageId, attemptId, metadata, to } = delivery;
+  const ours = {
+    [sendgridIds.messageId]: messageId,
+    [sendgridIds.attemptId]: attemptId,
+    ...(hasCopies(delivery) ? { [sendgridIds.to]: to.email } : {}),
+  };
   let room = maxCustomArgBytes - bytesOf(ours);
   const theirs = Object.entries(metadata).filter(([key, value]) => {
     const size = Buffer.byteLength(key) + Buffer.byteLength(value);
-    if (size > room) return false;
+    if (isOurName(key) || size > room) return false;
     room -= size;
     return true;
   });

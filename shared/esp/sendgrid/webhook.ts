@@ -3,6 +3,7 @@ import { ConfigError, InvalidMessageError } from '../../errors.ts';
 import type { EspEvent, NoEvent, TranslateWebhook, VerifyWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
 import { isBase64 } from '../base64.ts';
+import { isOfCopy } from '../own-data.ts';
 import { requestHeader } from '../request-header.ts';
 import {
   event,
@@ -96,6 +97,9 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
   if (at === undefined) return noEvent('unreadable', index, `${String(name)} without a usable timestamp`);
 
   const recipient = recipientText(item['email']);
+  if (isOfCopy(recipientText(item[sendgridIds.to]), recipient)) {
+    return noEvent('ignored', index, `${String(name)} of a copy`);
+  }
   const messageId = idText(item[sendgridIds.messageId]);
   // A mail that was dropped bears an id that its send was never answered with: without ours, its recipient must do.
   const providerMessageId = name === 'dropped' && messageId === undefined ? undefined : providerIdOf(item);

@@ -1,4 +1,5 @@
 import type { Delivery } from '../esp.ts';
+import { isOurName } from '../own-data.ts';
 
 /** One message tag, in the API's own words. */
 export interface SesTag {
@@ -38,7 +39,9 @@ export const decodeTag = (value: string): string | undefined =>
 export const sesTags = ({ messageId, attemptId, metadata, content }: Delivery): SesTag[] => {
   const [tag] = content.tags;
   const theirs = [...(tag === undefined ? [] : [['tag', tag] as const]), ...Object.entries(metadata)];
-  const all = new Map(theirs.filter(([name, value]) => safe.test(name) && safe.test(value)).slice(0, maxTags - 2));
+  const all = new Map(
+    theirs.filter(([name, value]) => !isOurName(name) && safe.test(name) && safe.test(value)).slice(0, maxTags - 2),
+  );
   all.set(sesIds.messageId, encodeTag(messageId)).set(sesIds.attemptId, encodeTag(attemptId));
   return [...all].map(([Name, Value]) => ({ Name, Value }));
 };

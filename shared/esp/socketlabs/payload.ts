@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Address, Attachment, Delivery, MailContent } from '../esp.ts';
+import { hasCopies, isOurName } from '../own-data.ts';
 import { tokenReplacer } from '../replace-tokens.ts';
 import { mergeFields } from './merge-text.ts';
 
@@ -58,8 +59,6 @@ const attachmentOf = ({ filename, contentType, content, contentId }: Attachment)
   ...(contentId === undefined ? {} : { contentId }),
 });
 
-const hasCopies = ({ cc, bcc }: Delivery): boolean => cc.length + bcc.length > 0;
-
 /** As much as fits: our ids, then the tags, then the caller's metadata. */
 const ownDataOf = (content: MailContent, delivery?: Delivery): Pick<SocketlabsMessage, 'metadata' | 'tags'> => {
   const ours: [string, string][] =
@@ -70,7 +69,6 @@ const ownDataOf = (content: MailContent, delivery?: Delivery): Pick<SocketlabsMe
           [socketlabsIds.attemptId, delivery.attemptId],
           ...(hasCopies(delivery) ? [[socketlabsIds.to, delivery.to.email] satisfies [string, string]] : []),
         ];
-  const names = new Set(ours.map(([key]) => key));
   let room = maxOwnBytes - bytesOf(...ours.flat());
   const fits = (...texts: readonly string[]): boolean => {
     const size = bytesOf(...texts);
@@ -79,7 +77,7 @@ const ownDataOf = (content: MailContent, delivery?: Delivery): Pick<SocketlabsMe
     return true;
   };
   const tags = [...new Set(content.tags)].filter((tag) => fits(tag));
-  const theirs = Object.entries(delivery?.metadata ?? {}).filter(([key, value]) => !names.has(key) && fits(key, value));
+  const theirs = Object.entries(delivery?.metadata ?? {}).filter(([key, value]) => !isOurName(key) && fits(key, value));
   const metadata = [...ours, ...theirs].map(([key, value]) => ({ key, value }));
   return {
     ...(metadata.length === 0 ? {} : { metadata }),

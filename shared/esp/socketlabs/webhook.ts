@@ -2,6 +2,7 @@ import { InvalidMessageError } from '../../errors.ts';
 import type { EspEvent, NoEvent, TranslateWebhook, VerifyWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
 import { isRecord, parseJson } from '../http-answer.ts';
+import { isOfCopy } from '../own-data.ts';
 import { isSameSecret } from '../same-secret.ts';
 import {
   event,
@@ -109,9 +110,7 @@ const read = (item: Item, index: number): EspEvent | NoEvent => {
   const own = metaOf(item['data']);
   const recipient = recipientText(item['address']);
   const intended = recipientText(own.get(socketlabsIds.to));
-  if (intended !== undefined && recipient !== undefined && intended.toLowerCase() !== recipient.toLowerCase()) {
-    return noEvent('ignored', index, `${name} of a copy`);
-  }
+  if (isOfCopy(intended, recipient)) return noEvent('ignored', index, `${name} of a copy`);
   const at = timeOf(item['datetime']);
   if (at === undefined) return noEvent('unreadable', index, `${name} without a usable DateTime`);
 

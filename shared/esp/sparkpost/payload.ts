@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Address, Attachment, Delivery, MailContent } from '../esp.ts';
+import { hasCopies, isOurName } from '../own-data.ts';
 import { tokenReplacer, type ReplaceTokens } from '../replace-tokens.ts';
 import { headerMailbox } from './mailbox.ts';
 import { sparkpostTemplate, type SparkpostTemplate } from './template.ts';
@@ -51,14 +52,12 @@ const metadataOf = ({ messageId, attemptId, metadata }: Delivery): Texts => {
   let room = maxMetadataBytes - jsonBytes(ours);
   const theirs = Object.entries(metadata).filter(([key, value]) => {
     const size = jsonBytes({ [key]: value });
-    if (size > room) return false;
+    if (isOurName(key) || size > room) return false;
     room -= size;
     return true;
   });
   return { ...Object.fromEntries(theirs), ...ours };
 };
-
-const hasCopies = ({ cc, bcc }: Delivery): boolean => cc.length + bcc.length > 0;
 
 /** Every address of cc and bcc once, without that of the recipient. */
 const copiesOf = ({ to, cc, bcc }: Delivery): readonly Address[] => {

@@ -4,6 +4,9 @@ import type { Address, Delivery } from '../../../shared/esp/esp.ts';
 import { postmarkBatch } from '../../../shared/esp/postmark/payload.ts';
 import { tokenReplacer } from '../../../shared/esp/replace-tokens.ts';
 import { sendgridCalls } from '../../../shared/esp/sendgrid/payload.ts';
+import { sesTags } from '../../../shared/esp/ses/tags.ts';
+import { socketlabsCalls } from '../../../shared/esp/socketlabs/payload.ts';
+import { sparkpostCalls } from '../../../shared/esp/sparkpost/payload.ts';
 import { deliveryTo } from './contract.ts';
 
 const address = (email: string): Address => ({ email });
@@ -66,6 +69,30 @@ describe('SendGrid calls', () => {
     ]);
     const own = call?.mail.personalizations[0]?.custom_args;
     expect(own).toEqual({ ok: 'y', mf_message_id: deliveryTo(1).messageId, mf_attempt_id: deliveryTo(1).attemptId });
+  });
+});
+
+describe('Own data', () => {
+  const copied = { cc: [{ email: 'boss@acme.example' }], bcc: [{ email: 'log@acme.example' }] };
+  const delivery = (more: Parameters<typeof deliveryTo>[1] = {}) =>
+    deliveryTo(1, { metadata: { mf_to: 'x@y.example', MF_COPY_OF: 'x', ok: 'y' }, ...more });
+  const ids = { mf_message_id: deliveryTo(1).messageId, mf_attempt_id: deliveryTo(1).attemptId, ok: 'y' };
+
+  it('never passes for ours, and says beside copies whose message it is', () => {
+    const sendgrid = (more?: object) => sendgridCalls([delivery(more)])[0]?.mail.personalizations[0]?.custom_args;
+    const postmark = (more?: object) => postmarkBatch([delivery(more)])[0]?.Metadata;
+    const sparkpost = sparkpostCalls([delivery()])[0]?.mail.recipients[0]?.metadata;
+    const socketlabs = socketlabsCalls([delivery()])[0]?.message.metadata;
+    for (const own of [sendgrid(), postmark(), sparkpost]) expect(own).toEqual(ids);
+    expect(Object.fromEntries((socketlabs ?? []).map(({ key, value }) => [key, value]))).toEqual(ids);
+    expect(sesTags(delivery()).map(({ Name }) => Name)).not.toContain('mf_to');
+    for (const own of [sendgrid(copied), postmark(copied)])
+      expect(own).toEqual({ ...ids, mf_to: 'person1@example.org' });
+  });
+
+  it('has no room at Postmark for an address of more than 80 characters', () => {
+    const to = { email: `${'a'.repeat(60)}@${'b'.repeat(30)}.example` };
+    expect(postmarkBatch([delivery({ ...copied, to })])[0]?.Metadata).toEqual(ids);
   });
 });
 
