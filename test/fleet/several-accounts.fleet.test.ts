@@ -20,15 +20,17 @@ beforeAll(async () => {
   const keyFile = join(folder, 'sendgrid-key');
   writeFileSync(keyFile, 'SG.simulated\n');
   const accountsFile = join(folder, 'accounts.json');
+  const SENDGRID_BASE_URL = `http://127.0.0.1:${port}/sendgrid`;
   const sendgrid = {
     SENDGRID_API_KEY_FILE: keyFile,
-    SENDGRID_BASE_URL: `http://127.0.0.1:${port}/sendgrid`,
+    SENDGRID_BASE_URL,
     SENDGRID_WEBHOOK_PUBLIC_KEY: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
   };
   const relay = { SMTP_HOST: '127.0.0.1', SMTP_PORT: smtpPort, SMTP_USER: 'simulator', SMTP_PASS: 'simulated' };
   const accounts = [
     { name: 'sendgrid-eu', kind: 'sendgrid', settings: sendgrid },
     { name: 'relay-2', kind: 'smtp', settings: relay },
+    { name: 'sendgrid-barred', kind: 'sendgrid', settings: { SENDGRID_API_KEY: 'SG.revoked', SENDGRID_BASE_URL } },
   ];
   writeFileSync(accountsFile, JSON.stringify({ accounts }));
   fleet = await startTestFleet({
@@ -38,6 +40,7 @@ beforeAll(async () => {
       SIMULATOR_SMTP_PORT: String(smtpPort),
       SENDGRID_API_KEY: 'SG.simulated',
       SMTP_PASS: 'simulated',
+      HEALTH_ROUND_SECONDS: '1',
     },
   });
   client = clientOf(fleet);
@@ -115,4 +118,28 @@ test('are credited with what comes under their name and is signed with their key
   expect(counted).toEqual([{ esp: 'sendgrid-eu', delivered: '20' }]);
   const message = (await client.get(`/v1/messages/${own[0]?.id ?? ''}`)) as { events: { type: string; esp: string }[] };
   expect(message.events).toEqual([expect.objectContaining({ type: 'delivered', esp: 'sendgrid-eu' })]);
+}, 90_000);
+
+test('are judged one by one: a revoked key makes its own account unhealthy at once, and an operator is told', async () => {
+  const { id } = await client.send(bulkRequest(100, { esps: ['sendgrid', 'sendgrid-barred'] }));
+  const status = await client.done(id, 60_000);
+  expect(status.split['sendgrid-barred']).toBeGreaterThan(0);
+  expect(status.carried).toEqual({ sendgrid: 100 });
+  const listed = async () => {
+    const { data } = (await client.get('/v1/esps')) as {
+      data: { esp: string; health: string; lastError: string | null }[];
+    };
+    return new Map(data.map((esp) => [esp.esp, esp]));
+  };
+  const barred = await waitFor(
+    async () => {
+      const esps = await listed();
+      return esps.get('sendgrid-barred')?.health === 'unhealthy' ? esps.get('sendgrid-barred') : undefined;
+    },
+    { what: 'the account with the revoked key being unhealthy', deadlineMs: 20_000 },
+  );
+  expect(barred.lastError).toMatch(/^sendgrid-barred: .*\(401\)$/);
+  expect((await listed()).get('sendgrid')?.health).toBe('healthy');
+  const metrics = await (await fetch(`${fleet.adminUrl('email-send')}/metrics`)).text();
+  expect(metrics).toMatch(/esp_credentials_refused_total\{esp="sendgrid-barred",process="email-send"\} [1-9]/);
 }, 90_000);
