@@ -39,6 +39,8 @@ interface Station {
   readonly esp: SimulatedEsp;
   readonly control: Control;
   readonly webhooks: WebhookQueue;
+  /** Calls of its API, whatever became of them. */
+  calls: number;
   accepted: number;
 }
 
@@ -66,7 +68,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       emitted: emittedLog,
       settings: () => control.read(),
     });
-    return { esp, control, webhooks, accepted: 0 };
+    return { esp, control, webhooks, calls: 0, accepted: 0 };
   };
   const stations = [
     station(simulatedSendgrid(options.sendgrid)),
@@ -103,6 +105,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
   const handle = async (at: Station, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { esp, control } = at;
     const settings = control.read();
+    at.calls += 1;
     if (settings.outage) return sendAnswer(reply, esp.outage());
     if (random() < settings.rate429) return sendAnswer(reply, esp.throttled(new Date()));
     if (random() < settings.rate500) return sendAnswer(reply, esp.broken());
@@ -155,8 +158,14 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
   app.get('/emitted', (_request, reply) => stream(reply, emittedLog.lines()));
   app.get('/counts', () =>
     Object.fromEntries([
-      ...stations.map(({ esp, accepted, webhooks }) => [esp.kind, { accepted, pendingWebhooks: webhooks.pending() }]),
-      [smtpRelay.kind, { accepted: relay.accepted, pendingWebhooks: 0, connections: smtp.connections() }],
+      ...stations.map(({ esp, calls, accepted, webhooks }) => [
+        esp.kind,
+        { calls, accepted, pendingWebhooks: webhooks.pending() },
+      ]),
+      [
+        smtpRelay.kind,
+        { calls: smtp.transactions(), accepted: relay.accepted, pendingWebhooks: 0, connections: smtp.connections() },
+      ],
     ]),
   );
   app.post('/reset', (_request, reply) => {
@@ -164,6 +173,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       at.control.reset();
       at.esp.reset?.();
       at.webhooks.clear();
+      at.calls = 0;
       at.accepted = 0;
     }
     relay.control.reset();

@@ -30,6 +30,8 @@ export interface SmtpStation {
   ports(): SmtpPorts;
   /** Sessions since the start or the last reset, and those that are open. */
   connections(): { readonly opened: number; readonly open: number };
+  /** Messages begun (MAIL) since the start or the last reset, whatever became of them. */
+  transactions(): number;
   resetCounts(): void;
   /** Breaks every open session as a power cut would. */
   dropConnections(): void;
@@ -59,6 +61,7 @@ export const createSmtpStation = (
   const certificate = selfSignedCertificate(key, ['localhost', '127.0.0.1']);
   const asksForLogin = options.user !== undefined || options.pass !== undefined;
   let opened = 0;
+  let begun = 0;
   let ports: SmtpPorts = { port: undefined, securePort: undefined };
 
   const fault = (): Error | undefined => {
@@ -85,6 +88,7 @@ export const createSmtpStation = (
       else done(reply(535, '5.7.8 Authentication credentials invalid'));
     },
     onMailFrom: (_address, _session, done) => {
+      begun += 1;
       done(fault());
     },
     onRcptTo: ({ address }, _session, done) => {
@@ -168,7 +172,9 @@ export const createSmtpStation = (
     },
     ports: () => ports,
     connections: () => ({ opened, open: sessions().length }),
+    transactions: () => begun,
     resetCounts: () => {
+      begun = 0;
       opened = 0;
     },
     dropConnections,
