@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { espKinds, type EspKind } from '../../shared/esp/esp.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { bulkRequest, clientOf } from '../support/fleet-client.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let fleet: TestFleet;
 let client: ReturnType<typeof clientOf>;
@@ -16,7 +17,13 @@ beforeEach(async () => {
 });
 afterAll(() => fleet.stop(), 60_000);
 
-type Counts = Readonly<Record<string, { readonly calls: number; readonly accepted: number }>>;
+interface Count {
+  readonly calls: number;
+  readonly accepted: number;
+  /** Of the relay alone. */
+  readonly connections?: { readonly opened: number; readonly open: number };
+}
+type Counts = Readonly<Record<string, Count>>;
 const counts = async (): Promise<Counts> => (await (await fetch(`${fleet.simulatorUrl}/counts`)).json()) as Counts;
 
 describe('ten thousand recipients', () => {
@@ -38,3 +45,17 @@ describe('ten thousand recipients', () => {
     150_000,
   );
 });
+
+test('five warm connections to a relay carry everything, and no message shakes hands', async () => {
+  const open = async () => (await counts())['smtp']?.connections?.open === 5;
+  await waitFor(open, { what: 'five connections to the relay' });
+  const { id } = await client.send(bulkRequest(300, { esps: ['smtp'] }));
+  const status = await client.done(id, 60_000);
+  expect(status.counts['sent']).toBe(300);
+  expect((await counts())['smtp']).toMatchObject({
+    calls: 300,
+    accepted: 300,
+    // Counted since the reset before this test.
+    connections: { opened: 0, open: 5 },
+  });
+}, 90_000);
