@@ -26,6 +26,8 @@ const counts = z.object({
   smtp: z.object({ accepted: z.number(), connections: z.object({ opened: z.number(), open: z.number() }) }),
 });
 
+const taken = z.object({ at: z.string() });
+
 /** How well the warm connections to a relay are kept busy. */
 export const smtpThroughput: Benchmark = {
   name: 'smtp-throughput',
@@ -48,9 +50,22 @@ export const smtpThroughput: Benchmark = {
     const relay = async () => counts.parse(await (await fetch(`${fleet.simulatorUrl}/counts`)).json()).smtp;
     await untilReached(connections, async () => (await relay()).connections.open);
 
+    /** Between the first and the last message of a run: how busy the connections were, without the way to them. */
+    const rateAtRelay = async (since: number): Promise<number> => {
+      const text = await (await fetch(`${fleet.simulatorUrl}/accepted`)).text();
+      const times = text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => Date.parse(taken.parse(JSON.parse(line)).at))
+        .filter((at) => at >= since);
+      const between = times.reduce((most, at) => Math.max(most, at), 0) - times.reduce((a, b) => Math.min(a, b));
+      return ((times.length - 1) * 1_000) / between;
+    };
+
     return async (): Promise<RunResult> => {
       await db.query('truncate messages, attempts, requests, esp_statistics, esp_totals');
       const before = await relay();
+      const since = Date.now();
       const startedAt = performance.now();
       const response = await fetch(`${fleet.settings.url}/v1/emails`, {
         method: 'POST',
@@ -68,7 +83,12 @@ export const smtpThroughput: Benchmark = {
       return {
         rate: recipients / seconds,
         seconds,
-        facts: { recipients, connections, handshakes: after.connections.opened - before.connections.opened },
+        facts: {
+          recipients,
+          connections,
+          handshakes: after.connections.opened - before.connections.opened,
+          rateAtRelay: await rateAtRelay(since),
+        },
       };
     };
   },
