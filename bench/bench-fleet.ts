@@ -25,7 +25,12 @@ export interface BenchFleet {
 
 /** Makes ready for a fleet of real processes on ports and topics of its own. */
 export const createBenchFleet = async (stores: Stores, databaseUrl: string): Promise<BenchFleet> => {
-  const [port, simulatorPort] = await Promise.all([freePort(), freePort()]);
+  const [port, simulatorPort, smtpPort, smtpsPort] = await Promise.all([
+    freePort(),
+    freePort(),
+    freePort(),
+    freePort(),
+  ]);
   const prefix = `bench-${randomUUID().slice(0, 8)}`;
   const names = {
     KAFKA_EMAIL_TOPIC: `${prefix}.email-send`,
@@ -45,6 +50,8 @@ export const createBenchFleet = async (stores: Stores, databaseUrl: string): Pro
     PORT: String(port),
     SIMULATOR: 'on',
     SIMULATOR_PORT: String(simulatorPort),
+    SIMULATOR_SMTP_PORT: String(smtpPort),
+    SIMULATOR_SMTPS_PORT: String(smtpsPort),
     ...names,
   });
   const env = parseEnv(kafkaEnv, settings.environment);

@@ -7,11 +7,12 @@ import { acceptRequests } from './accept-requests.ts';
 import type { Benchmark, RunResult } from './benchmark.ts';
 import { countDomainEvents } from './count-domain-events.ts';
 import { asTable, describeMachine } from './report.ts';
+import { smtpThroughput } from './smtp-throughput.ts';
 import { startStores } from './stores.ts';
 import { summarise, type Summary } from './summary.ts';
 import { wholePath } from './whole-path.ts';
 
-const benchmarks: readonly Benchmark[] = [countDomainEvents, wholePath, acceptRequests];
+const benchmarks: readonly Benchmark[] = [countDomainEvents, wholePath, smtpThroughput, acceptRequests];
 const resultsFile = join(packageRoot, 'bench', 'results', 'latest.json');
 
 const usage = `usage: npm run bench [-- options] [name…]

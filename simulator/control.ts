@@ -7,7 +7,7 @@ const ms = z.number().min(0).max(3_600_000);
 
 const outcomes = { delivered: rate, bounced: rate, complained: rate, opened: rate, clicked: rate };
 
-/** How a simulated ESP behaves (`docs`: the simulator). Rates of outcomes are shares of what it accepted. */
+/** How a simulated ESP behaves (`docs/simulator.md`). Rates of outcomes are shares of what it accepted. */
 const settings = z.strictObject({
   /** How long an answer takes: `latencyMs` plus up to `jitterMs`. */
   latencyMs: ms,
@@ -20,7 +20,32 @@ const settings = z.strictObject({
   acceptThenHang: fault,
   /** Takes the mail, then resets the connection. */
   acceptThenReset: fault,
+  /** 503 in the provider's own words: like an outage, for a share of the calls. */
+  rate503: fault,
+  /** Resets the connection before anything is taken. */
+  resetBefore: fault,
+  /** Takes the mail, and answers with half of the body. */
+  truncated: fault,
+  /** How long the body of an answer takes after its headers. */
+  slowBodyMs: ms,
+  /** The share of a call's recipients that is refused, each on its own where the provider does so. */
+  partialSuccess: fault,
   ...outcomes,
+  /** The share of messages of which an event is told whose type nobody knows. */
+  unknownEvents: rate,
+  /** The share of delivered messages that bounce in the end all the same. */
+  bouncedLate: rate,
+  /** The share of events that come without the caller's own data. */
+  ownDataLost: rate,
+  /** The share of events that stand twice in one batch, where there are batches. */
+  repeatedInBatch: rate,
+  /** The events come before the answer to the send, whatever their delay. */
+  eventsBeforeAnswer: z.boolean(),
+  /**
+   * Webhooks that are not taken come again on the provider's own schedule times this, and then no more. 0: again and again
+   * for ten minutes, so that an ingress that is away loses nothing.
+   */
+  retryFactor: z.number().min(0).max(1),
   webhookDelayMs: ms,
   /** How often every event is told; 0 keeps them all back. */
   webhookCopies: z.int().min(0).max(100),
@@ -58,7 +83,7 @@ export const createControl = (defaults: Settings): Control => {
   };
 };
 
-/** What both providers start from: no faults, events after a moment. */
+/** What all providers start from: no faults, events after a moment. */
 export const calmSettings = {
   latencyMs: 30,
   jitterMs: 20,
@@ -67,6 +92,17 @@ export const calmSettings = {
   rate500: 0,
   acceptThenHang: 0,
   acceptThenReset: 0,
+  rate503: 0,
+  resetBefore: 0,
+  truncated: 0,
+  slowBodyMs: 0,
+  partialSuccess: 0,
+  unknownEvents: 0,
+  bouncedLate: 0,
+  ownDataLost: 0,
+  repeatedInBatch: 0,
+  eventsBeforeAnswer: false,
+  retryFactor: 0,
   webhookDelayMs: 300,
   webhookCopies: 1,
   shuffle: false,

@@ -1,7 +1,7 @@
 import type { OutcomeRates, Settings } from './control.ts';
 import type { Random } from './random.ts';
 
-export type HappeningKind = 'delivered' | 'bounced' | 'opened' | 'clicked' | 'complained';
+export type HappeningKind = 'delivered' | 'bounced' | 'opened' | 'clicked' | 'complained' | 'unheardOf';
 
 /** Something that becomes of an accepted message, and when, in ms after it was taken. */
 export interface Happening {
@@ -42,6 +42,20 @@ const softShare = 0.2;
  * as long as more is opened than clicked.
  */
 export const drawOutcome = (settings: Settings, email: string, random: Random): readonly Happening[] => {
+  const happenings = [...drawFate(settings, email, random)];
+  const step = settings.webhookDelayMs;
+  // Drawn only when asked for, so that the other draws of a seed stay what they were.
+  const isDelivered = happenings[0]?.kind === 'delivered';
+  if (isDelivered && settings.bouncedLate > 0 && random() < settings.bouncedLate) {
+    happenings.push({ kind: 'bounced', delayMs: 5 * step, bounceClass: 'hard' });
+  }
+  if (settings.unknownEvents > 0 && random() < settings.unknownEvents) {
+    happenings.push({ kind: 'unheardOf', delayMs: step });
+  }
+  return happenings;
+};
+
+const drawFate = (settings: Settings, email: string, random: Random): readonly Happening[] => {
   const rates = ratesFor(settings, email);
   const step = settings.webhookDelayMs;
   const fate = random();

@@ -79,6 +79,7 @@ const shapes: Readonly<Record<HappeningKind, Shape>> = {
     Description: 'The recipient marked the message as spam.',
     Details: '',
   })),
+  unheardOf: ({ message }, at) => ({ RecordType: 'Levitation', Recipient: message.email, LevitatedAt: at }),
 };
 
 // Postmark's times have seven fractional digits.
@@ -108,6 +109,7 @@ export const postmarkWebhook = (
       const headers = { 'content-type': 'application/json', 'user-agent': 'Postmark', ...basic };
       return { headers, body: Buffer.from(JSON.stringify(record ?? {})) };
     },
+    retryDelaysMs: [1, 5, 10, 10, 10, 15, 30, 60, 120, 360].map((minutes) => minutes * 60_000),
     judge: (status) => (status === 200 ? 'done' : status === 403 ? 'stop' : 'again'),
   };
 };

@@ -29,6 +29,7 @@ const details: Readonly<Record<HappeningKind, (event: WireEvent) => Readonly<Rec
   opened: () => opened,
   clicked: () => clicked,
   complained: () => complained,
+  unheardOf: () => ({ event: 'levitated' }),
 };
 
 const inside = (value: object): string => JSON.stringify(value).slice(1, -1);
@@ -84,5 +85,7 @@ export const sendgridWebhook = (key: KeyObject | undefined): SimulatedEsp['webho
     };
     return { headers, body };
   },
+  // "Retried for up to 24 h"; the steps are ours.
+  retryDelaysMs: [1, 5, 15, 30, 60, 120, 240, 480, 480].map((minutes) => minutes * 60_000),
   judge: (status) => (status >= 200 && status < 300 ? 'done' : 'again'),
 });

@@ -41,11 +41,14 @@ const tagFault = (value: unknown): SesFault | undefined => {
   return undefined;
 };
 
+// API reference, "MessageHeader".
+const maxHeaders = 15;
 const headerFault = (value: unknown): SesFault | undefined => {
+  if (list(value).length > maxHeaders) return bad(`The number of headers exceeds ${maxHeaders}.`);
   const wrong = list(value).some((header) => {
     const { Name: name, Value: content } = isFields(header) ? header : {};
     const isFine = typeof name === 'string' && /^[!-9;-~]{1,126}$/.test(name) && typeof content === 'string';
-    return !isFine || !/^[ -~]{1,995}$/.test(content);
+    return !isFine || !/^[ -~]{1,870}$/.test(content);
   });
   return wrong ? bad('Invalid header: names and values are printable ASCII.') : undefined;
 };

@@ -57,6 +57,7 @@ const shapes: Readonly<Record<HappeningKind, Shape>> = {
       arrivalDate: at,
     },
   }),
+  unheardOf: (_event, at) => ({ eventType: 'Levitation', levitation: { timestamp: at } }),
 };
 
 const record = (event: WireEvent, at: string): Readonly<Record<string, unknown>> => {
@@ -133,6 +134,8 @@ export const sesWebhook = (topicArn: string, key: KeyObject | undefined): Simula
     };
     return { headers, body: Buffer.from(JSON.stringify(envelope, null, 2)) };
   },
+  // Three retries, 20 s apart.
+  retryDelaysMs: [20_000, 20_000, 20_000],
   // A client error counts as an answer: it is never sent again.
   judge: (status) => (status >= 200 && status < 300 ? 'done' : status >= 400 && status < 500 ? 'stop' : 'again'),
 });

@@ -1,19 +1,5 @@
+import { decodeWords } from './encoded-words.ts';
 import { parseMailboxes, type Mailbox } from './wire-values.ts';
-
-const word = /=\?utf-8\?([bq])\?([^?]*)\?=/gi;
-
-/** Encoded-words (RFC 2047) as what they mean; the blank between two of them belongs to the encoding. */
-export const decodeWords = (text: string): string =>
-  text.replace(/(\?=)\s+(?==\?)/g, '$1').replace(word, (_all, encoding: string, data: string) =>
-    encoding.toLowerCase() === 'b'
-      ? Buffer.from(data, 'base64').toString('utf8')
-      : Buffer.from(
-          data
-            .replaceAll('_', ' ')
-            .replace(/=([0-9a-f]{2})/gi, (_hex, digits: string) => String.fromCharCode(parseInt(digits, 16))),
-          'latin1',
-        ).toString('utf8'),
-  );
 
 /** One mailbox in SES's spelling, with its name as a reader sees it; undefined when it is none. */
 export const sesMailboxOf = (value: unknown): Mailbox | undefined => {

@@ -10,8 +10,9 @@ import {
   templateOf,
   type SesFault,
 } from './ses-check.ts';
+import { decodeWords } from './encoded-words.ts';
 import { sesWebhook } from './ses-events.ts';
-import { decodeWords, renderTemplate, sesMailboxOf, type TemplateValues } from './ses-text.ts';
+import { renderTemplate, sesMailboxOf, type TemplateValues } from './ses-text.ts';
 import {
   jsonAnswer,
   refused,

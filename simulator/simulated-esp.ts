@@ -4,7 +4,7 @@ import type { Happening } from './outcomes.ts';
 
 /** One provider's side of the wire: everything that differs between two of them. */
 
-interface WireRequest {
+export interface WireRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -88,6 +88,8 @@ export interface SimulatedEsp {
     /** How long events are gathered for a post, in ms. */
     readonly flushMs: number;
     readonly encode: (events: readonly WireEvent[], now: Date) => { headers: Record<string, string>; body: Buffer };
+    /** The provider's waits between two tries of a post; after the last it gives up. */
+    readonly retryDelaysMs: readonly number[];
     /** What the provider does upon an answer: be content, try again, or give up. */
     readonly judge: (status: number) => 'done' | 'again' | 'stop';
   };

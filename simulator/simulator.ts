@@ -4,6 +4,7 @@ import { createAcceptedLog } from './accepted-log.ts';
 import { createControl, type Control } from './control.ts';
 import { createEmittedLog } from './emitted-log.ts';
 import { drawOutcome } from './outcomes.ts';
+import { receivePartly } from './partial-success.ts';
 import { simulatedPostmark, type PostmarkOptions } from './postmark.ts';
 import { seededRandom, seedOf } from './random.ts';
 import { simulatedSendgrid, type SendgridOptions } from './sendgrid.ts';
@@ -39,14 +40,27 @@ interface Station {
   readonly esp: SimulatedEsp;
   readonly control: Control;
   readonly webhooks: WebhookQueue;
+  /** Calls of its API, whatever became of them. */
+  calls: number;
   accepted: number;
 }
 
 // Above the largest limit of a provider: each refuses by itself and in its own words.
 const bodyLimit = 64 * 1024 * 1024;
 
-const sendAnswer = (reply: FastifyReply, { status, headers, body }: WireAnswer): FastifyReply =>
-  reply.code(status).headers(headers).send(body);
+/** Headers and the first half at once, the rest after `slowBodyMs`. */
+async function* slowly(body: string, slowBodyMs: number): AsyncGenerator<string> {
+  const half = Math.floor(body.length / 2);
+  if (half > 0) yield body.slice(0, half);
+  await pause(slowBodyMs);
+  yield body.slice(half);
+}
+
+const sendAnswer = (reply: FastifyReply, { status, headers, body }: WireAnswer, slowBodyMs = 0): FastifyReply =>
+  reply
+    .code(status)
+    .headers(headers)
+    .send(slowBodyMs > 0 ? Readable.from(slowly(body, slowBodyMs)) : body);
 
 const bodyOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
 
@@ -66,7 +80,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       emitted: emittedLog,
       settings: () => control.read(),
     });
-    return { esp, control, webhooks, accepted: 0 };
+    return { esp, control, webhooks, calls: 0, accepted: 0 };
   };
   const stations = [
     station(simulatedSendgrid(options.sendgrid)),
@@ -96,31 +110,51 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     const settings = control.read();
     drawOutcome(settings, message.email, seededRandom(seedOf(name))).forEach((happening, index) => {
       const eventId = `${message.providerMessageId}-${seedOf(`${name}|${index}`).toString(36)}-${index}`;
-      webhooks.add({ ...happening, message, eventId }, settings);
+      const isBare = settings.ownDataLost > 0 && random() < settings.ownDataLost;
+      webhooks.add(
+        {
+          ...happening,
+          delayMs: settings.eventsBeforeAnswer ? 0 : happening.delayMs,
+          message: isBare ? { ...message, own: {} } : message,
+          eventId,
+        },
+        settings,
+      );
     });
   };
 
   const handle = async (at: Station, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { esp, control } = at;
     const settings = control.read();
-    if (settings.outage) return sendAnswer(reply, esp.outage());
+    at.calls += 1;
+    const resetNow = (): FastifyReply => {
+      reply.hijack();
+      request.raw.socket.resetAndDestroy();
+      return reply;
+    };
+    if (settings.outage || random() < settings.rate503) return sendAnswer(reply, esp.outage());
     if (random() < settings.rate429) return sendAnswer(reply, esp.throttled(new Date()));
     if (random() < settings.rate500) return sendAnswer(reply, esp.broken());
-    const body = bodyOf(request);
-    const { answer, taken, providerIds } = esp.receive({ path: request.url, headers: request.headers, body });
+    if (random() < settings.resetBefore) return resetNow();
+    const asked = { path: request.url, headers: request.headers, body: bodyOf(request) };
+    const { receipt, body } =
+      settings.partialSuccess > 0
+        ? receivePartly(esp, asked, settings.partialSuccess, random)
+        : { receipt: esp.receive(asked), body: asked.body };
+    const { answer, taken, providerIds } = receipt;
     if (taken.length > 0) {
       acceptedLog.add({ at: new Date(), esp, providerIds, body });
       at.accepted += taken.length;
       for (const message of taken) decideFate(at, message);
-      const hangs = random() < settings.acceptThenHang;
-      const resets = !hangs && random() < settings.acceptThenReset;
-      if (hangs || resets) reply.hijack();
-      if (resets) request.raw.socket.resetAndDestroy();
-      if (hangs || resets) return reply;
+      if (settings.eventsBeforeAnswer) await at.webhooks.settled();
+      if (random() < settings.acceptThenHang) return reply.hijack();
+      if (random() < settings.acceptThenReset) return resetNow();
     }
     const latencyMs = settings.latencyMs + random() * settings.jitterMs;
     if (latencyMs >= 1) await pause(latencyMs);
-    return sendAnswer(reply, answer);
+    const isCut = taken.length > 0 && random() < settings.truncated;
+    const half = answer.body.slice(0, Math.floor(answer.body.length / 2));
+    return sendAnswer(reply, isCut ? { ...answer, body: half } : answer, settings.slowBodyMs);
   };
 
   const app = fastify({ bodyLimit, forceCloseConnections: true });
@@ -155,8 +189,14 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
   app.get('/emitted', (_request, reply) => stream(reply, emittedLog.lines()));
   app.get('/counts', () =>
     Object.fromEntries([
-      ...stations.map(({ esp, accepted, webhooks }) => [esp.kind, { accepted, pendingWebhooks: webhooks.pending() }]),
-      [smtpRelay.kind, { accepted: relay.accepted, pendingWebhooks: 0, connections: smtp.connections() }],
+      ...stations.map(({ esp, calls, accepted, webhooks }) => [
+        esp.kind,
+        { calls, accepted, pendingWebhooks: webhooks.pending() },
+      ]),
+      [
+        smtpRelay.kind,
+        { calls: smtp.transactions(), accepted: relay.accepted, pendingWebhooks: 0, connections: smtp.connections() },
+      ],
     ]),
   );
   app.post('/reset', (_request, reply) => {
@@ -164,6 +204,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       at.control.reset();
       at.esp.reset?.();
       at.webhooks.clear();
+      at.calls = 0;
       at.accepted = 0;
     }
     relay.control.reset();

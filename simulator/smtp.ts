@@ -30,6 +30,8 @@ export interface SmtpStation {
   ports(): SmtpPorts;
   /** Sessions since the start or the last reset, and those that are open. */
   connections(): { readonly opened: number; readonly open: number };
+  /** Messages begun (MAIL) since the start or the last reset, whatever became of them. */
+  transactions(): number;
   resetCounts(): void;
   /** Breaks every open session as a power cut would. */
   dropConnections(): void;
@@ -59,11 +61,12 @@ export const createSmtpStation = (
   const certificate = selfSignedCertificate(key, ['localhost', '127.0.0.1']);
   const asksForLogin = options.user !== undefined || options.pass !== undefined;
   let opened = 0;
+  let begun = 0;
   let ports: SmtpPorts = { port: undefined, securePort: undefined };
 
   const fault = (): Error | undefined => {
-    const { outage, rate429 } = settings();
-    if (outage) return reply(421, '4.3.2 Service not available, closing transmission channel');
+    const { outage, rate429, rate503 } = settings();
+    if (outage || random() < rate503) return reply(421, '4.3.2 Service not available, closing transmission channel');
     return random() < rate429 ? reply(451, '4.7.1 Too much mail, try again later') : undefined;
   };
 
@@ -84,12 +87,18 @@ export const createSmtpStation = (
       if (!asksForLogin || (username === options.user && password === options.pass)) done(null, { user: username });
       else done(reply(535, '5.7.8 Authentication credentials invalid'));
     },
-    onMailFrom: (_address, _session, done) => {
+    onMailFrom: (_address, session, done) => {
+      begun += 1;
+      if (random() < settings().resetBefore) {
+        dropSession(session.id);
+        return;
+      }
       done(fault());
     },
     onRcptTo: ({ address }, _session, done) => {
       // Mailboxes of these names stand for one that is not there and one that is busy.
-      if (address.startsWith('unknown@')) done(reply(550, '5.1.1 No such user'));
+      if (address.startsWith('unknown@') || random() < settings().partialSuccess)
+        done(reply(550, '5.1.1 No such user'));
       else if (address.startsWith('busy@')) done(reply(450, '4.2.1 Mailbox busy'));
       else done();
     },
@@ -168,7 +177,9 @@ export const createSmtpStation = (
     },
     ports: () => ports,
     connections: () => ({ opened, open: sessions().length }),
+    transactions: () => begun,
     resetCounts: () => {
+      begun = 0;
       opened = 0;
     },
     dropConnections,

@@ -28,6 +28,7 @@ const shapes: Readonly<Record<HappeningKind, (event: WireEvent) => Words>> = {
     To: message.email,
     Length: 1_024,
   }),
+  unheardOf: () => ({ Type: 'Levitated' }),
 };
 
 /** SocketLabs' webhooks: one event a post, with the secret key in the body. */
@@ -56,5 +57,7 @@ export const socketlabsWebhook = (secretKey: string | undefined): SimulatedEsp['
     const headers = { 'content-type': 'application/json', 'user-agent': 'SocketLabs' };
     return { headers, body: Buffer.from(JSON.stringify(body ?? {})) };
   },
+  // SocketLabs' schedule is unknown; these steps are ours.
+  retryDelaysMs: [1, 5, 15, 30, 60].map((minutes) => minutes * 60_000),
   judge: (status) => (status >= 200 && status < 300 ? 'done' : 'again'),
 });

@@ -23,6 +23,7 @@ const shapes: Readonly<Record<HappeningKind, (event: WireEvent) => readonly [Eve
     { type: 'click', target_link_url: 'https://link.example/', target_link_name: 'Raw URL', ...browser },
   ],
   complained: () => ['message_event', { type: 'spam_complaint', fbtype: 'abuse', report_by: 'mailbox.example' }],
+  unheardOf: () => ['message_event', { type: 'levitation' }],
 };
 
 // SparkPost's ids are numbers of more digits than a double holds, told as strings.
@@ -76,6 +77,8 @@ export const sparkpostWebhook = (
       };
       return { headers, body: Buffer.from(JSON.stringify(events.map((event) => wireEvent(event, seconds)))) };
     },
+    // "Retried over 8 h"; the steps are ours.
+    retryDelaysMs: [1, 5, 15, 30, 60, 120, 240].map((minutes) => minutes * 60_000),
     judge: (status) => (status === 200 ? 'done' : 'again'),
   };
 };

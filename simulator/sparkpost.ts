@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { calmSettings } from './control.ts';
+import { decodeWords } from './encoded-words.ts';
 import { recipientAddress, recipientFault, transmissionFaults, type SparkpostFault } from './sparkpost-check.ts';
 import { sparkpostWebhook } from './sparkpost-events.ts';
 import { renderTemplate } from './sparkpost-template.ts';
@@ -44,11 +45,6 @@ const errors = (status: number, faults: readonly SparkpostFault[], headers: Reco
 const error = (status: number, message: string, code?: string, description?: string): WireAnswer =>
   errors(status, [{ message, ...(description ? { description } : {}), ...(code === undefined ? {} : { code }) }]);
 
-// A name may come as encoded words (RFC 2047), which a mail program shows as text.
-const decodeWords = (value: string): string =>
-  value.replace(/=\?UTF-8\?B\?([A-Za-z0-9+/=]*)\?=(\s+(?==\?))?/gi, (_all, data: string) =>
-    Buffer.from(data, 'base64').toString('utf8'),
-  );
 const mailboxes = (value: unknown): readonly Mailbox[] =>
   (parseMailboxes(text(value)) ?? []).map(({ email, name }) => ({
     email,

@@ -10,6 +10,8 @@ export interface WebhookQueue {
   add(event: WireEvent, settings: Settings): void;
   /** Events (each copy counts) that are not yet settled. */
   pending(): number;
+  /** Resolves when nothing is pending; after five seconds in any case. */
+  settled(): Promise<void>;
   clear(): void;
   close(): void;
 }
@@ -27,8 +29,8 @@ interface Post {
   readonly tries: number;
 }
 
-// The providers' hours, compressed: an ingress that is away for some minutes still loses nothing.
-const retryDelaysMs = [200, 500, 1_000, 2_000, 5_000];
+// Unless the provider's own schedule is asked for: an ingress that is away for some minutes still loses nothing.
+const patientDelaysMs = [200, 500, 1_000, 2_000, 5_000];
 const giveUpAfterMs = 10 * 60_000;
 const connections = 8;
 // While nobody answers, one look a while is enough: all posts of a long queue would otherwise fail in a circle.
@@ -85,8 +87,15 @@ export const createWebhookQueue = (options: {
       pending -= post.tellings.length;
       return;
     }
+    const { retryFactor } = options.settings();
+    const ownMs = esp.webhook.retryDelaysMs[post.tries];
+    if (retryFactor > 0 && ownMs === undefined) {
+      pending -= post.tellings.length;
+      return;
+    }
+    const patientMs = patientDelaysMs[Math.min(post.tries, patientDelaysMs.length - 1)] ?? pauseMs;
     if (status === 0 || status >= 500) pausedUntil = Date.now() + pauseMs;
-    later(retryDelaysMs[Math.min(post.tries, retryDelaysMs.length - 1)] ?? pauseMs, () => {
+    later(retryFactor > 0 && ownMs !== undefined ? ownMs * retryFactor : patientMs, () => {
       if (post.round !== round) return;
       ready.push({ ...post, tries: post.tries + 1 });
       pump();
@@ -140,7 +149,12 @@ export const createWebhookQueue = (options: {
       for (const telling of tellings) due.push(telling);
       waiting.delete(bucket);
     }
-    const inOrder = options.settings().shuffle ? shuffled(due, random) : due;
+    const { shuffle, repeatedInBatch } = options.settings();
+    const inOrder = (shuffle ? shuffled(due, random) : due).flatMap((telling) => {
+      if (repeatedInBatch === 0 || random() >= repeatedInBatch) return [telling];
+      pending += 1;
+      return [telling, telling];
+    });
     const size = esp.webhook.eventsPerPost;
     const firstTriedAt = Date.now();
     for (let start = 0; start < inOrder.length; start += size) {
@@ -169,6 +183,15 @@ export const createWebhookQueue = (options: {
       later(Math.min(esp.webhook.flushMs, Math.max(bucketMs, event.delayMs)), tick);
     },
     pending: () => pending,
+    settled: () =>
+      new Promise((resolve) => {
+        const giveUpAt = Date.now() + 5_000;
+        const look = (): void => {
+          if (pending === 0 || isClosed || Date.now() > giveUpAt) resolve();
+          else later(5, look);
+        };
+        look();
+      }),
     clear: () => {
       round += 1;
       waiting = new Map();

@@ -26,10 +26,18 @@ export const parseBody = (body: Buffer): unknown => {
   }
 };
 
-const addressShape = /^[^\s@<>()[\]\\,;:"]{1,64}@[^\s@<>()[\]\\,;:"]+\.[^\s@<>()[\]\\,;:".]+$/;
+// RFC 5321 §4.1.2: a dot-string or a quoted string, `@`, a domain with a dot.
+const plainLocal = /^[^\s@<>()[\]\\,;:"]{1,64}$/;
+const quotedLocal = /^"(?:[^"\\]|\\.){0,62}"$/;
+const domainShape = /^[^\s@<>()[\]\\,;:"]+\.[^\s@<>()[\]\\,;:".]+$/;
+const isAddressText = (value: string): boolean => {
+  const at = value.lastIndexOf('@');
+  const local = value.slice(0, at);
+  return (plainLocal.test(local) || quotedLocal.test(local)) && domainShape.test(value.slice(at + 1));
+};
 
 /** Whether a provider would take it for an address: local part, `@`, a domain with a dot. */
-export const isAddress = (value: unknown): value is string => typeof value === 'string' && addressShape.test(value);
+export const isAddress = (value: unknown): value is string => typeof value === 'string' && isAddressText(value);
 
 export interface Mailbox {
   readonly email: string;
@@ -42,7 +50,9 @@ export const mailboxText = ({ email, name }: Mailbox): string => {
   return `${/[()<>[\]:;@\\,."]/.test(name) ? `"${name.replace(/[\\"]/g, '\\$&')}"` : name} <${email}>`;
 };
 
-const onePart = /\s*(?:(?:"((?:\\.|[^"\\])*)"|([^<>",]*))\s*<([^<>\s]*)>|([^<>",\s]+))\s*(?:,|$)/y;
+// A quoted string may be a name before `<` as well as the beginning of an address.
+const onePart =
+  /\s*(?:(?:"((?:\\.|[^"\\])*)"|([^<>",]*))\s*<((?:"(?:\\.|[^"\\])*"|[^<>\s"])*)>|((?:"(?:\\.|[^"\\])*")?[^<>",\s]+))\s*(?:,|$)/y;
 
 /** A comma-separated list of mailboxes, or undefined when it is none or holds an address that is none. */
 export const parseMailboxes = (value: string): readonly Mailbox[] | undefined => {

@@ -1,5 +1,6 @@
 import type { TemplateValues } from '../../shared/contracts/email.ts';
 import { attemptId, publicMessageId } from '../../shared/domain/request-ids.ts';
+import type { Address, Delivery } from '../../shared/esp/esp.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { addressOf, type CompiledMail } from './compile-mail.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
@@ -24,6 +25,20 @@ export const candidatesFrom = (first: string, weights: Weights): string[] => [
   ...byWeight(weights).filter((esp) => esp !== first),
 ];
 
+const sameKey = ({ email }: Address): string => email.toLowerCase();
+
+/**
+ * The copies of a message, each address once and never that of the recipient: not every ESP takes a repeat. A blind copy
+ * is an address alone, since nobody sees its name.
+ */
+const copiesOf = (to: Address, data: ClaimedData | null): Pick<Delivery, 'cc' | 'bcc'> => {
+  const seen = new Set([sameKey(to)]);
+  const fresh = (address: Address): boolean => !seen.has(sameKey(address)) && seen.add(sameKey(address)).size > 0;
+  const cc = (data?.cc ?? []).map((address) => addressOf(address)).filter(fresh);
+  const bcc = (data?.bcc ?? []).map((address) => ({ email: addressOf(address).email })).filter(fresh);
+  return { cc, bcc };
+};
+
 /** A claimed row → a message on its way. Throws `InvalidMessageError` when a template cannot be evaluated for it. */
 export const claimedMessage = (
   mail: CompiledMail,
@@ -38,21 +53,23 @@ export const claimedMessage = (
   messageClass: MessageClass,
   candidates: readonly string[],
   leaseToken: string,
-): ClaimedMessage => ({
-  id: message.id,
-  leaseToken,
-  messageClass,
-  attempt: message.attempt,
-  createdAtMs: message.createdAtMs,
-  candidates,
-  delivery: {
-    messageId: publicMessageId(message.id),
-    attemptId: attemptId(message.id, message.attempt),
-    to: addressOf(message.email, message.name),
-    cc: (message.data?.cc ?? []).map((address) => addressOf(address)),
-    bcc: (message.data?.bcc ?? []).map((address) => addressOf(address)),
-    content: mail.content,
-    values: mail.valuesFor(message.data?.substitutions ?? {}),
-    metadata: message.data?.metadata ?? {},
-  },
-});
+): ClaimedMessage => {
+  const to = addressOf(message.email, message.name);
+  return {
+    id: message.id,
+    leaseToken,
+    messageClass,
+    attempt: message.attempt,
+    createdAtMs: message.createdAtMs,
+    candidates,
+    delivery: {
+      messageId: publicMessageId(message.id),
+      attemptId: attemptId(message.id, message.attempt),
+      to,
+      ...copiesOf(to, message.data),
+      content: mail.content,
+      values: mail.valuesFor(message.data?.substitutions ?? {}),
+      metadata: message.data?.metadata ?? {},
+    },
+  };
+};

@@ -2,14 +2,16 @@
 // Out: ESP calls; every attempt and its answer in Postgres.
 // On redelivery: stored messages are left alone - their row (or the reaper) owns them - so nothing is sent twice.
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { SendLane, Topic } from '../../shared/contracts/topics.ts';
-import type { SendRecord } from '../../shared/contracts/email.ts';
+import type { SendRecord, SharedContent } from '../../shared/contracts/email.ts';
 import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
 import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
+import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
 import { readSeedRecord } from './read-seed-record.ts';
 import type { HeavyContents } from './consumer-content.ts';
@@ -51,6 +53,18 @@ const originId = (record: Incoming<SendRecord>, context: BatchContext): string =
     value: record.raw,
   });
 
+/** Compiles the content of a request once, so that its parts go out in common calls: ESPs group by the object. */
+const sharedCompiler = (): ((asked: SharedContent, requestId: string) => CompiledMail) => {
+  const known = new Map<string, { readonly asked: SharedContent; readonly mail: CompiledMail }>();
+  return (asked, requestId) => {
+    const before = known.get(requestId);
+    if (before !== undefined && isDeepStrictEqual(before.asked, asked)) return before.mail;
+    const mail = compileMail(asked);
+    known.set(requestId, { asked, mail });
+    return mail;
+  };
+};
+
 /** Cuts requests into slices of about `recipientsPerSlice` recipients, never a request in two. */
 const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => {
   const slices: PreparedRequest[][] = [];
@@ -78,6 +92,7 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
     handleBatch: async (records, context) => {
       const requests: PreparedRequest[] = [];
       const due: string[] = [];
+      const compile = sharedCompiler();
       const prepare = async (record: Incoming<SendRecord>): Promise<Outcome> => {
         const { value } = record;
         if ('due' in value) {
@@ -91,6 +106,7 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
           requests.push(
             prepareRequest(request, {
               heavy,
+              compile,
               requestId,
               laneClass: laneClasses[lane],
               configuredEsps,

@@ -19,6 +19,13 @@ const contentBytes = ({ content }: Delivery): number =>
 const addressesOf = (delivery: Delivery): string[] =>
   [delivery.to, ...delivery.cc, ...delivery.bcc].map((address) => address.email.toLowerCase());
 
+// Content that is too large by itself must not make a call of every recipient: the ESP takes it or refuses it, once.
+const ownBytesBesideTooMuch = 1_000_000;
+const bytesFor = (first: Delivery | undefined, { bytesPerCall, oneContentPerCall }: EspLimits): number => {
+  const shared = first !== undefined && oneContentPerCall ? contentBytes(first) : 0;
+  return shared > bytesPerCall ? shared + ownBytesBesideTooMuch : bytesPerCall;
+};
+
 /**
  * Packs one ESP's deliveries into as few calls as its limits allow, in order. Where all deliveries of a call must share
  * one content, an address also stands only once in a call (SendGrid refuses repeats) and cc and bcc count as recipients.
@@ -43,7 +50,7 @@ export const planCalls = (deliveries: readonly Delivery[], limits: EspLimits): D
       const repeats = limits.oneContentPerCall && own.some((address) => addresses.has(address));
       const isFull =
         call.length >= limits.deliveriesPerCall ||
-        total + size > limits.bytesPerCall ||
+        total + size > bytesFor(call[0], limits) ||
         (limits.oneContentPerCall && addresses.size + own.length > limits.deliveriesPerCall);
       if (call.length > 0 && (isFull || repeats)) {
         calls.push(call);

@@ -65,6 +65,8 @@ export const prepareRequest = (
     readonly configuredEsps: readonly string[];
     /** What `contentRef` names, when the record has one. */
     readonly heavy?: HeavyContent | undefined;
+    /** Compiles, or answers what it compiled for another part of the same request. */
+    readonly compile?: (asked: SharedContent, requestId: string) => CompiledMail;
   },
 ): PreparedRequest => {
   const faults = checkEmailRequest(record);
@@ -106,8 +108,10 @@ export const prepareRequest = (
   if (record.part !== undefined && !isPartOfItself(record.part, providers)) {
     throw new InvalidMessageError('bad-part', 'The part does not add up with the recipients that it holds.');
   }
+  const id = record.id ?? origin.requestId;
+  const compile = origin.compile ?? compileMail;
   return {
-    id: record.id ?? origin.requestId,
+    id,
     accountId: record.accountId ?? 'admin',
     messageClass: record.class ?? origin.laneClass,
     policy: record.policy ?? 'at-least-once',
@@ -115,7 +119,7 @@ export const prepareRequest = (
     esps: record.esps ?? null,
     sendAt: record.sendAt ?? null,
     asked,
-    mail: compileMail({ ...asked, ...origin.heavy }),
+    mail: compile({ ...asked, ...origin.heavy }, id),
     part: record.part ?? wholeRequest(providers),
     recipients,
   };

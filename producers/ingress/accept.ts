@@ -17,7 +17,8 @@ export interface Accepted {
 export type Acceptance =
   { readonly ok: true; readonly accepted: Accepted } | { readonly ok: false; readonly tooLargeBytes: number };
 
-const recipientsPerPart = 500;
+// As many as the largest call of an ESP carries.
+const recipientsPerPart = 1_000;
 // Above this, records carry a reference: a topic is no place for attachments that many records would repeat.
 const inlineContentBytes = 262_144;
 // A record must fit a topic's 2 MiB with its headers and what UTF-8 adds; small parts also spread over the partitions.

@@ -1,5 +1,6 @@
 import type { TemplateValues } from '../contracts/email.ts';
 import { Liquid, TokenKind, type Template } from 'liquidjs';
+import { asLine, withoutControls } from '../domain/header-line.ts';
 import { InvalidMessageError } from '../errors.ts';
 import { htmlToPlainText } from './html-to-plain-text.ts';
 
@@ -40,7 +41,9 @@ const engines = {
   strict: { plain: engineFor(undefined, true), escaping: engineFor('escape', true) },
 };
 
-const asOneLine = (text: string): string => text.replace(/[\r\n]+/g, ' ');
+// Mail knows one kind of line end (RFC 5322 §2.3). Through some ESPs the others would come out as they went in, through
+// others changed; so they are made one before any ESP sees them.
+const withOneLineEnd = (text: string): string => text.replace(/\r\n?/g, '\n');
 
 interface Piece {
   readonly token: string;
@@ -65,6 +68,10 @@ const tokenMaker = (templates: TextTemplates): (() => string) => {
 
 interface TextKind {
   readonly engine: Liquid;
+  /** Blanks at its ends do not count, so an output there makes the whole text one token. */
+  readonly isTrimmed?: true;
+  /** What stands for a text that comes out empty. */
+  readonly insteadOfNothing?: string;
   /** For a text that is evaluated as a whole, where that is another one. */
   readonly wholeEngine?: Liquid;
   /** What is done to the value of one output. */
@@ -73,8 +80,9 @@ interface TextKind {
   readonly finishText: (text: string) => string;
 }
 
-const compileText = (field: string, template: string, kind: TextKind, newToken: () => string) => {
+const compileText = (field: string, asked: string, kind: TextKind, newToken: () => string) => {
   const { engine } = kind;
+  const template = kind.isTrimmed === true ? asked.trim() : asked;
   const parseWith = (parser: Liquid): Template[] => {
     try {
       return parser.parse(template);
@@ -97,44 +105,69 @@ const compileText = (field: string, template: string, kind: TextKind, newToken: 
     return token;
   };
   // With nothing but outputs between fixed text, each output is a token and one call serves many recipients. A tag
-  // (condition, loop, assignment) can change anything, so then the whole text is one token.
-  if (parsed.some((part) => part.token.kind === TokenKind.Tag)) {
+  // (condition, loop, assignment) can change anything, so then the whole text is one token; so it is where the value at
+  // an end decides what the text begins or ends with.
+  const isOutput = (part: Template | undefined): boolean => part?.token.kind === TokenKind.Output;
+  const endsInValue = kind.isTrimmed === true && [parsed[0], parsed.at(-1)].some(isOutput);
+  const mayBeEmpty = kind.insteadOfNothing !== undefined && parsed.length > 0 && parsed.every(isOutput);
+  const finishText = (text: string): string => kind.finishText(text) || (kind.insteadOfNothing ?? '');
+  if (endsInValue || mayBeEmpty || parsed.some((part) => part.token.kind === TokenKind.Tag)) {
     // Escaping is bound when a template is parsed.
     const whole = kind.wholeEngine === undefined ? parsed : parseWith(kind.wholeEngine);
-    return { text: piece(whole, (text) => kind.finishText(kind.finishValue(text))), pieces };
+    return { text: piece(whole, (text) => finishText(kind.finishValue(text))), pieces };
   }
   const text = parsed
     .map((part) =>
       part.token.kind === TokenKind.Output ? piece([part], kind.finishValue) : String(engine.renderSync([part], {})),
     )
     .join('');
-  return { text: kind.finishText(text), pieces };
+  return { text: finishText(text), pieces };
 };
 
 const keep = (text: string): string => text;
+// Some ESPs refuse an empty subject or text and others do not; the same message must come out of all of them.
+const noSubject = '(no subject)';
+const noText = '\n';
 const kindsOf = ({
   plain,
   escaping,
 }: (typeof engines)['strict']): Record<'subject' | 'text' | 'html' | 'textOfHtml', TextKind> => ({
-  subject: { engine: plain, finishValue: asOneLine, finishText: keep },
-  text: { engine: plain, finishValue: keep, finishText: keep },
-  html: { engine: escaping, finishValue: keep, finishText: keep },
+  subject: {
+    engine: plain,
+    isTrimmed: true,
+    insteadOfNothing: noSubject,
+    finishValue: withoutControls,
+    finishText: asLine,
+  },
+  text: { engine: plain, insteadOfNothing: noText, finishValue: withOneLineEnd, finishText: keep },
+  html: { engine: escaping, finishValue: withOneLineEnd, finishText: keep },
   // A text part made from the HTML: its values stand unescaped, since nothing reads them as HTML any more. A whole HTML
   // is evaluated before it is converted, so there its values are still HTML.
-  textOfHtml: { engine: plain, wholeEngine: escaping, finishValue: keep, finishText: htmlToPlainText },
+  textOfHtml: {
+    engine: plain,
+    wholeEngine: escaping,
+    insteadOfNothing: noText,
+    finishValue: withOneLineEnd,
+    finishText: htmlToPlainText,
+  },
 });
 const kinds = { lenient: kindsOf(engines.lenient), strict: kindsOf(engines.strict) };
 
 /**
- * Compiles the texts of a mail (Liquid). Values are HTML-escaped in `html` alone; line breaks in a subject's values
- * become spaces, so that no value can add a header. Without a text one is made from the HTML. Unknown variables are empty, or with
- * `strictVariables` a fault of the evaluation. Throws `InvalidMessageError`
- * `bad-template` for a template that cannot be parsed.
+ * Compiles the texts of a mail (Liquid). Values are HTML-escaped in `html` alone. A subject is one line without blanks
+ * around it, so that no value can add a header; neither it nor the text comes out empty; lines end in `\n`. Without a text one is made from the
+ * HTML; an empty text or HTML counts as none. Unknown variables are empty, or with `strictVariables` a fault of the
+ * evaluation. Throws `InvalidMessageError` `bad-template` for a template that cannot be parsed.
  */
 export const compileContent = (
-  templates: TextTemplates,
+  asked: TextTemplates,
   options: { readonly strictVariables?: boolean } = {},
 ): CompiledTexts => {
+  const templates: TextTemplates = {
+    subject: asked.subject,
+    text: asked.text === '' && asked.html ? undefined : asked.text && withOneLineEnd(asked.text),
+    html: asked.html === '' && asked.text ? undefined : asked.html && withOneLineEnd(asked.html),
+  };
   const kind = options.strictVariables === true ? kinds.strict : kinds.lenient;
   const newToken = tokenMaker(templates);
   const compile = (field: string, template: string, of: TextKind) => compileText(field, template, of, newToken);

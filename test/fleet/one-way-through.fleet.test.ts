@@ -1,12 +1,10 @@
 // A request goes all the way: split by the stored weights, sent, told of by webhooks, counted; and every number agrees.
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Partitioners } from 'kafkajs';
 import { apportion } from '../../shared/domain/apportion.ts';
-import { kafkaClient } from '../../shared/runtime/kafka.ts';
-import { createLog } from '../../shared/runtime/log.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
 import { bulkRequest, clientOf, timesAccepted } from '../support/fleet-client.ts';
+import { publishRecords } from '../support/publish-records.ts';
 import { queryRows } from '../support/query-rows.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -17,16 +15,6 @@ beforeAll(async () => {
   client = clientOf(fleet);
 }, 120_000);
 afterAll(() => fleet.stop(), 60_000);
-
-const publish = async (values: readonly (string | Buffer | null)[]): Promise<void> => {
-  const producer = kafkaClient(fleet.brokers, 'foreign', createLog({ name: 'test', level: 'silent' })).producer({
-    createPartitioner: Partitioners.DefaultPartitioner,
-  });
-  await producer.connect();
-  const topic = fleet.environment['KAFKA_EMAIL_TOPIC'] ?? '';
-  await producer.send({ topic, messages: values.map((value) => ({ key: 'foreign', value })) });
-  await producer.disconnect();
-};
 
 describe('a request to 1,000 recipients', () => {
   test('is split exactly by its weights, and every count agrees with the ESPs own logs', async () => {
@@ -98,7 +86,7 @@ describe('a request to 1,000 recipients', () => {
 describe('a record from a foreign producer', () => {
   test('is sent like an HTTP request, once per id, and a poison record beside it costs only itself', async () => {
     const good = { from: 'a@acme.example', subject: 'foreign', text: 'hi', unknownField: true };
-    await publish([
+    await publishRecords(fleet, [
       JSON.stringify({ ...good, id: 'order-77', recipients: [{ email: 'order77@example.org' }] }),
       '{not json',
       null,

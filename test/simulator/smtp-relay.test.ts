@@ -12,7 +12,7 @@ describe('The simulated relay', () => {
 
   it('is counted and steered like an ESP', async () => {
     const counts = (await (await fetch(`${simulator.address}/counts`)).json()) as Record<string, unknown>;
-    expect(counts['smtp']).toEqual({ accepted: 0, pendingWebhooks: 0, connections: { opened: 0, open: 0 } });
+    expect(counts['smtp']).toEqual({ calls: 0, accepted: 0, pendingWebhooks: 0, connections: { opened: 0, open: 0 } });
     await simulator.control('smtp', { outage: true });
     const settings = (await (await fetch(`${simulator.address}/control/smtp`)).json()) as Record<string, unknown>;
     expect(settings['outage']).toBe(true);

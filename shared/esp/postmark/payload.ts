@@ -27,6 +27,14 @@ const maxPairs = 10;
 const maxNameLength = 20;
 const maxValueLength = 80;
 const maxTagLength = 1_000;
+/** Of one message, attachments in base64 included. */
+export const maxMessageBytes = 10 * 1024 * 1024;
+
+/** Whether Postmark refuses the message for its size; values of the recipient come on top of what is counted here. */
+export const isTooLarge = ({ content }: Delivery): boolean => {
+  const files = content.attachments.reduce((sum, { content: base64 }) => sum + base64.length, 0);
+  return files + Buffer.byteLength(content.text ?? '') + Buffer.byteLength(content.html ?? '') > maxMessageBytes;
+};
 
 /** An address as RFC 5322 §3.4 writes it; the name always quoted, since a comma in it would part the list. */
 const addressOf = ({ email, name }: Address): string =>

@@ -1,8 +1,9 @@
 import { Models, ServerClient } from 'postmark';
 import type { Esp } from '../esp.ts';
+import { refusal } from '../http-answer.ts';
 import { createHttpTransport, type PostResult } from '../http-post.ts';
 import { postmarkAnswers } from './answer.ts';
-import { postmarkBatch, type PostmarkMessage } from './payload.ts';
+import { isTooLarge, maxMessageBytes, postmarkBatch, type PostmarkMessage } from './payload.ts';
 
 export interface PostmarkSettings {
   readonly name: string;
@@ -14,7 +15,6 @@ export interface PostmarkSettings {
 
 const concurrentCalls = 20;
 
-// Its messages may have attachments only up to this; the planner counts whole calls, so the call's limit stands.
 const bytesPerCall = 48_000_000;
 
 type Fetch = Models.ClientOptions.FetchImplementation;
@@ -39,7 +39,11 @@ export const createPostmark = ({ name, serverToken, baseUrl, messageStream }: Po
     name,
     kind: 'postmark',
     limits: { deliveriesPerCall: 500, bytesPerCall, oneContentPerCall: false, concurrentCalls },
-    send: async (deliveries, options) => {
+    send: async (all, options) => {
+      // What Postmark surely refuses is not carried there first: a batch would be full with five of them.
+      const deliveries = all.filter((delivery) => !isTooLarge(delivery));
+      const tooLarge = refusal('content', 'too-large', `Postmark takes messages of at most ${maxMessageBytes} bytes.`);
+      if (deliveries.length === 0) return all.map(() => tooLarge);
       let result: PostResult = { kind: 'failed', connected: false, code: 'ESDK', detail: 'the SDK made no call' };
       // The SDK drops the cause of a failure and every header, so each call looks over its own fetch.
       const fetchOnce: Fetch = async (input, init) => {
@@ -57,7 +61,9 @@ export const createPostmark = ({ name, serverToken, baseUrl, messageStream }: Po
       } catch {
         // What the SDK makes of a failure is less than what `result` holds.
       }
-      return postmarkAnswers(result, deliveries, new Date());
+      const answers = postmarkAnswers(result, deliveries, new Date());
+      const answerOf = new Map(deliveries.map((delivery, index) => [delivery, answers[index]]));
+      return all.map((delivery) => answerOf.get(delivery) ?? tooLarge);
     },
     close: () => {
       transport.close();

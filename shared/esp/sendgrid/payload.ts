@@ -78,7 +78,23 @@ const addresseesOf = ({ to, cc, bcc }: Delivery) => {
   return { cc: cc.filter(fresh).map(addressOf), bcc: bcc.filter(fresh).map(addressOf), seen };
 };
 
-const isInline = ({ values }: Delivery): boolean => bytesOf(values) > maxValueBytes;
+// Whether SendGrid looks at a value again, and in which order it replaces, is written nowhere. So it is only let replace
+// where that cannot matter: where no token stands in the finished text, be it inside a value or across its border.
+const rereadCheck = (content: MailContent, tokens: readonly string[]): ((values: Delivery['values']) => boolean) => {
+  const known = tokens.filter((token) => token !== '');
+  const replace = tokenReplacer(known);
+  const texts = [content.subject, content.text ?? '', content.html ?? ''];
+  const borders = new Set(known.flatMap((token) => [token.slice(0, 1), token.slice(-1)]));
+  // Where the text has the beginning of a token before one, any value could be its middle.
+  const isOpen = known.some((token) => texts.some((text) => text.includes(token.slice(0, 1) + token)));
+  const holdsBorder = (value: string): boolean => [...borders].some((border) => value.includes(border));
+  return (values) =>
+    (isOpen || Object.values(values).some(holdsBorder)) &&
+    texts.some((text) => {
+      const finished = replace(text, values);
+      return known.some((token) => finished.includes(token));
+    });
+};
 
 /** The body of one call. All deliveries share one content; a delivery sent inline must be alone in its call. */
 const mailOf = (deliveries: readonly Delivery[], content: MailContent, inline: boolean): SendgridMail => {
@@ -125,8 +141,8 @@ export interface SendgridCall {
 
 /**
  * Deliveries → bodies of `mail/send`, one for a list that fits one call. What SendGrid refuses in one call is parted:
- * another content, an address named twice (also in cc and bcc), more than 1000 addresses, and a recipient whose values
- * exceed 10,000 bytes, who gets the finished text in a call of its own.
+ * another content, an address named twice (also in cc and bcc), more than 1000 addresses. A recipient whose values exceed
+ * 10,000 bytes, or could be taken for tokens, gets the finished text in a call of its own.
  */
 export const sendgridCalls = (deliveries: readonly Delivery[]): readonly SendgridCall[] => {
   type Draft = {
@@ -136,9 +152,15 @@ export const sendgridCalls = (deliveries: readonly Delivery[]): readonly Sendgri
     inline: boolean;
   };
   const drafts: Draft[] = [];
+  const rereadChecks = new Map<MailContent, ReturnType<typeof rereadCheck>>();
+  const isReread = ({ content, values }: Delivery): boolean => {
+    const check = rereadChecks.get(content) ?? rereadCheck(content, Object.keys(values));
+    rereadChecks.set(content, check);
+    return check(values);
+  };
   deliveries.forEach((delivery, place) => {
     const { seen } = addresseesOf(delivery);
-    const inline = isInline(delivery);
+    const inline = bytesOf(delivery.values) > maxValueBytes || isReread(delivery);
     const fits = (draft: Draft): boolean =>
       !inline &&
       !draft.inline &&

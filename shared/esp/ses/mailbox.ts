@@ -1,23 +1,11 @@
 import { domainToASCII } from 'node:url';
+import { encodedWords, looksEncoded } from '../encoded-words.ts';
 import type { Address } from '../esp.ts';
-
-// An encoded-word has 75 characters at most (RFC 2047 §2): 12 are its frame, and base64 makes 4 of 3 bytes.
-const bytesPerWord = 45;
 
 /** Text of a header in US-ASCII: as it stands, or as encoded-words. SES takes no other bytes in names and headers. */
 export const asciiHeader = (text: string): string => {
   const line = text.replace(/[\r\n]+/g, ' ');
-  if (/^[\x20-\x7e]*$/.test(line)) return line;
-  const words: string[] = [];
-  let word = '';
-  for (const character of line) {
-    if (Buffer.byteLength(word + character) > bytesPerWord) {
-      words.push(word);
-      word = '';
-    }
-    word += character;
-  }
-  return [...words, word].map((part) => `=?UTF-8?B?${Buffer.from(part).toString('base64')}?=`).join(' ');
+  return /^[\x20-\x7e]*$/.test(line) && !looksEncoded(line) ? line : encodedWords(line);
 };
 
 const asciiAddress = (email: string): string => {

@@ -138,18 +138,25 @@ export const openSmtp = (place: SmtpPlace, timeoutMs: number): Promise<SMTPConne
 export const handOver = (connection: SMTPConnection, message: SmtpMessage, timeoutMs: number): Promise<SmtpResult> =>
   new Promise((resolve) => {
     let phase: SmtpPhase = 'envelope';
-    function* content(): Generator<Buffer> {
-      phase = 'content';
-      for (let at = 0; at < message.raw.length; at += chunkBytes) yield message.raw.subarray(at, at + chunkBytes);
-      phase = 'ended';
-    }
+    let at = 0;
+    // By hand, and not from a generator: this stands in the way of every message.
+    const body = new Readable({
+      highWaterMark: chunkBytes,
+      read() {
+        phase = 'content';
+        this.push(message.raw.subarray(at, at + chunkBytes));
+        at += chunkBytes;
+        if (at < message.raw.length) return;
+        phase = 'ended';
+        this.push(null);
+      },
+    });
     const timer = setTimeout(() => {
       resolve(smtpFailure(phase, 'ETIMEDOUT', `no whole answer within ${timeoutMs} ms`));
       connection.close();
     }, timeoutMs);
     const { from, to } = message.envelope;
     const envelope = { from, to: [...to], size: message.raw.length };
-    const body = Readable.from(content(), { objectMode: false, highWaterMark: chunkBytes });
     connection.send(envelope, body, (error, info) => {
       clearTimeout(timer);
       resolve(error ? failureOf(error, phase) : { kind: 'taken', rejected: rejectionsOf(info) });

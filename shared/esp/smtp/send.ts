@@ -24,6 +24,9 @@ const implicitTlsPort = 465;
 // What a relay announces with SIZE counts; this only keeps absurd messages from being built.
 const bytesPerCall = 50_000_000;
 
+// While every connection is busy, the next messages are made: a connection then waits for the relay and for nothing else.
+const madeAhead = 2;
+
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
@@ -58,7 +61,7 @@ export const createSmtp = (settings: SmtpSettings): Esp => {
   return {
     name,
     kind: 'smtp',
-    limits: { deliveriesPerCall: 1, bytesPerCall, oneContentPerCall: false, concurrentCalls: connections },
+    limits: { deliveriesPerCall: 1, bytesPerCall, oneContentPerCall: false, concurrentCalls: connections + madeAhead },
     warmUp: () => {
       pool.warmUp();
     },

@@ -80,8 +80,8 @@ const fileOf = (name: string, { contentType, content }: Attachment): Texts => ({
   type: contentType,
   data: content,
 });
-const isImage = ({ contentId, contentType }: Attachment): boolean =>
-  contentId !== undefined && /^image\//i.test(contentType);
+// The type of an inline image "will apply as-is": what else a `cid:` may name goes the same way.
+const isInlineFile = ({ contentId }: Attachment): boolean => contentId !== undefined;
 
 /** Sent inline, a delivery is alone in its call and its texts are finished. */
 const isInline = ({ values }: Delivery): boolean => jsonBytes(values) > maxValueBytes;
@@ -99,8 +99,8 @@ const contentOf = (
   ]);
   // The template language holds for the header too, but a list is finished here: it belongs to this call's one message.
   if (cc.length > 0) headers.push(['CC', cc.map(headerMailbox).join(', ')]);
-  const images = attachments.filter(isImage);
-  const files = attachments.filter((attachment) => !isImage(attachment));
+  const images = attachments.filter(isInlineFile);
+  const files = attachments.filter((attachment) => !isInlineFile(attachment));
   return {
     from: { email: from.email, ...(from.name ? { name: template.header(from.name) } : {}) },
     subject: template.header(ready(subject)),

@@ -43,6 +43,22 @@ describe('Calls of an ESP', () => {
     );
   });
 
+  it('share a content that is too large by itself, so that it is carried once and not for every recipient', () => {
+    const content = { ...aContent, text: 'x'.repeat(1_000_001) };
+    expect(
+      planCalls(
+        many(100, () => ({ content })),
+        shared,
+      ),
+    ).toHaveLength(1);
+    expect(
+      planCalls(
+        many(100, () => ({ content })),
+        someLimits,
+      ),
+    ).toHaveLength(100);
+  });
+
   it('keep within every limit of the ESP', () => {
     fc.assert(
       fc.property(fc.array(anyDelivery, { maxLength: 60 }), anyLimits, (deliveries, limits) => {

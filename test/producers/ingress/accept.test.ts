@@ -79,10 +79,10 @@ describe('An accepted request', () => {
     );
   });
 
-  it('of 10,000 recipients is 20 records of 500', () => {
+  it('of 10,000 recipients is 10 records of 1,000', () => {
     const asked = request({ recipients: people(10_000) });
     const cut = accepted(asked);
-    expect(recordsOf(cut).map(({ recipients }) => recipients.length)).toEqual(Array<number>(20).fill(500));
+    expect(recordsOf(cut).map(({ recipients }) => recipients.length)).toEqual(Array<number>(10).fill(1_000));
     expectWholeCut(asked, cut);
     expect(new Set(cut.messages.map(({ id }) => id)).size).toBe(10_000);
   });
@@ -123,7 +123,7 @@ describe('An accepted request', () => {
     const small = accepted(request({ text: 'x'.repeat(200_000) }));
     expect(small.blob).toBeUndefined();
     expect(recordsOf(small)[0]?.text).toHaveLength(200_000);
-    const large = accepted(request({ text: 'x'.repeat(300_000), subject: 'Hello', recipients: people(1_000) }));
+    const large = accepted(request({ text: 'x'.repeat(300_000), subject: 'Hello', recipients: people(2_000) }));
     expect(large.records).toHaveLength(2);
     for (const record of recordsOf(large)) {
       expect(record.text).toBeUndefined();

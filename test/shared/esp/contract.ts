@@ -260,6 +260,55 @@ export const espContract = (capabilities: EspCapabilities): void => {
       expect(await simulator.accepted()).toHaveLength(1);
     });
 
+    it('does not know what became of a call that was reset before it was taken', async () => {
+      await simulator.control(kind, { resetBefore: 1 });
+      const answer = await sendOne();
+      // A relay has no message before its final dot; an HTTP API may have one from the first byte on.
+      if (capabilities.speaksSmtp) expect(answer).toMatchObject({ outcome: 'unavailable', reason: 'outage' });
+      else expect(answer).toMatchObject({ outcome: 'unknown', code: 'ECONNRESET' });
+      expect(await simulator.accepted()).toEqual([]);
+    });
+
+    it('reads an answer whose body comes slowly, within its deadline', async () => {
+      if (capabilities.speaksSmtp) return;
+      await simulator.control(kind, { slowBodyMs: 100 });
+      expect(await sendOne()).toMatchObject({ outcome: 'accepted' });
+      await simulator.control(kind, { slowBodyMs: 3_600_000 });
+      const answer = await sendOne(esp, { connectTimeoutMs: 1_000, totalTimeoutMs: 300 });
+      expect(answer).toMatchObject({ outcome: 'unknown', code: 'ETIMEDOUT' });
+    });
+
+    it('does not know what became of a call whose answer is half of one', async () => {
+      if (capabilities.speaksSmtp) return;
+      await simulator.control(kind, { truncated: 1 });
+      // SendGrid's answer has no body: its status and its header say everything.
+      const expected = kind === 'sendgrid' ? 'accepted' : 'unknown';
+      expect((await esp.send([deliveryTo(1), deliveryTo(2)], options)).map(({ outcome }) => outcome)).toEqual([
+        expected,
+        expected,
+      ]);
+      expect(await simulator.accepted()).toHaveLength(2);
+    });
+
+    it('tells apart whom the provider took and whom it refused', async () => {
+      await simulator.control(kind, { partialSuccess: 0.5 });
+      const deliveries = Array.from({ length: 40 }, (_, number) => deliveryTo(number + 1));
+      const size = Math.min(deliveries.length, esp.limits.deliveriesPerCall);
+      const calls = Array.from({ length: deliveries.length / size }, (_, call) =>
+        esp.send(deliveries.slice(call * size, (call + 1) * size), options),
+      );
+      const answers = (await Promise.all(calls)).flat();
+      const outcomeOf = new Map(deliveries.map(({ to }, place) => [to.email, answers[place]?.outcome]));
+      const taken = new Set((await simulator.accepted()).map(({ email }) => email));
+      for (const [email, outcome] of outcomeOf) {
+        if (capabilities.leavesTheRefusedUnnamed) expect(outcome).toBe('unknown');
+        else if (taken.has(email)) expect(outcome).toBe('accepted');
+        else expect(['recipient-refused', 'refused']).toContain(outcome);
+      }
+      expect(taken.size).toBeLessThan(40);
+      if (capabilities.takesTheRestOfACall) expect(taken.size).toBeGreaterThan(0);
+    });
+
     it.each([
       ['a closed port', 'http://127.0.0.1:1'],
       ['a name that is none', 'http://esp.invalid'],

@@ -5,7 +5,8 @@ import { sesMailbox } from '../../../shared/esp/ses/mailbox.ts';
 import { sesCalls } from '../../../shared/esp/ses/payload.ts';
 import { decodeTag, encodeTag } from '../../../shared/esp/ses/tags.ts';
 import { sesTemplate } from '../../../shared/esp/ses/template.ts';
-import { decodeWords, renderTemplate, templateFault, type TemplateValues } from '../../../simulator/ses-text.ts';
+import { decodeWords } from '../../../simulator/encoded-words.ts';
+import { renderTemplate, templateFault, type TemplateValues } from '../../../simulator/ses-text.ts';
 import { tokenReplacer } from '../../../shared/esp/replace-tokens.ts';
 import { deliveryTo } from './contract.ts';
 
