@@ -6,7 +6,7 @@ import { readSeedRecord } from '../../../consumers/email-send/read-seed-record.t
 import { emailRecord } from '../../../shared/contracts/email.ts';
 import { seedRecord } from '../../../shared/contracts/seed-email.ts';
 import { espKinds, type Esp, type EspKind } from '../../../shared/esp/esp.ts';
-import { configuredEsps } from '../../../shared/esp/providers.ts';
+import { configuredEsps } from '../../../shared/esp/accounts.ts';
 import { limitConcurrency } from '../../../shared/runtime/limit-concurrency.ts';
 import { startSimulator, testCredentials as known, type TestSimulator } from '../../simulator/start-simulator.ts';
 import { sameMessageCases } from '../../support/same-message/cases.ts';
