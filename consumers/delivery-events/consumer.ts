@@ -1,11 +1,13 @@
 // In:  what became of messages, and counts of deliveries and bounces by domain.
-// Out: one transaction a batch - events once each, message states, ESP statistics, domain counters, the offset fence.
+// Out: one transaction a batch - events once each, message states, statistics of ESPs and senders, domain counters, the offset fence.
 // On redelivery: the fence drops what was counted, the events' key what was stored; nothing changes twice.
 import type { DeliveryRecord } from '../../shared/contracts/delivery.ts';
 import type { Topic } from '../../shared/contracts/topics.ts';
 import { lockFence, moveFence } from '../../shared/db/consumer-offsets.ts';
 import type { Database, Pool } from '../../shared/db/connect.ts';
-import { addToDomains } from '../../shared/db/domain-counters.ts';
+import { addToDomains, catchAllDomains } from '../../shared/db/domain-counters.ts';
+import { addDelays } from '../../shared/db/outcome-delays.ts';
+import { addSenderStatistics, senderFold } from '../../shared/db/sender-statistics.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import {
   eventKey,
@@ -29,6 +31,8 @@ export interface DeliveryEventsDeps {
   readonly metrics: Metrics;
   /** The number that an operator raises when a topic was made anew. */
   readonly epoch: number;
+  /** More deliveries than this, and no bounce, make a domain a catch-all. */
+  readonly deliveredThreshold: number;
 }
 
 // Late bounces can lack our ids, and some ESPs name only their call: the recipient tells the rest.
@@ -69,7 +73,14 @@ const storeEvents = async (db: Database, events: readonly StorableEvent[]): Prom
   });
 };
 
-const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Promise<void> => {
+// What a message can only be once, and what its silence is measured against.
+const settlingOutcomes: ReadonlySet<string> = new Set(['delivered', 'bounced', 'failed']);
+
+const changeMessages = async (
+  db: Database,
+  fresh: readonly StorableEvent[],
+  deliveredThreshold: number,
+): Promise<void> => {
   const byMessage = new Map<string, StorableEvent[]>();
   for (const event of fresh) {
     if (event.messageId === undefined) continue;
@@ -87,20 +98,39 @@ const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Pr
     unclear.map(({ message }) => message.id),
     unclear.flatMap(({ stored }) => stored.map(({ hash }) => hash)),
   );
+  const catchAlls = await catchAllDomains(
+    db,
+    fresh.flatMap(({ event }) => (event.type === 'delivered' ? event.domain : [])),
+    deliveredThreshold,
+  );
+  const now = Date.now();
   const statistics = statisticsFold();
+  const senders = senderFold();
+  const delays: { esp: string; delayMs: number }[] = [];
   const changes = messages.map(({ message, events }) => {
     const change = changeMessage(message, events, history.get(message.id));
     for (const { outcome, esp = message.esp } of change.firsts) {
-      statistics.add({ ...message, esp, minute: message.claimedAt }, outcome);
+      const key = { ...message, esp, minute: message.claimedAt };
+      statistics.add(key, outcome);
+      if (outcome === 'delivered' && events.some(({ type, domain }) => type === outcome && catchAlls.has(domain))) {
+        statistics.add(key, 'catchAll');
+      }
+      const { senderDomain, claimedAt: sentAt } = message;
+      if (senderDomain !== null && (outcome === 'delivered' || outcome === 'complained')) {
+        senders.add({ ...message, senderDomain, sentAt }, outcome);
+      }
+      if (settlingOutcomes.has(outcome)) delays.push({ esp, delayMs: now - message.claimedAt.getTime() });
     }
     return change;
   });
   await updateMessageStates(db, changes);
   await addStatistics(db, statistics.rows());
+  await addSenderStatistics(db, senders.rows());
+  await addDelays(db, delays);
 };
 
 /** The consumer that learns what became of messages. */
-export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEventsDeps) => {
+export const deliveryEvents = ({ topic, pool, log, metrics, epoch, deliveredThreshold }: DeliveryEventsDeps) => {
   const skippedRecords = metrics.counter('records_skipped_total', 'Offsets that were gone before they were counted.', [
     'topic',
   ]);
@@ -130,7 +160,7 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch }: DeliveryEve
         const place = `${key.topicEpoch}:${key.topic}:${key.partition}`;
         const folded = foldRecords(fresh, place);
         const stored = await storeEvents(db, await withMessages(db, folded.storable));
-        await changeMessages(db, stored);
+        await changeMessages(db, stored, deliveredThreshold);
         addStored(folded.counts, stored);
         await addToDomains(
           db,

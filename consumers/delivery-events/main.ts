@@ -1,4 +1,4 @@
-import { adminEnv, kafkaEnv, logEnv, postgresEnv, readEnv, workerEnv } from '../../shared/config/env.ts';
+import { adminEnv, domainEnv, kafkaEnv, logEnv, postgresEnv, readEnv, workerEnv } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
@@ -7,7 +7,7 @@ import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { deliveryEvents } from './consumer.ts';
 
-const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...adminEnv, ...logEnv, ...workerEnv });
+const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...domainEnv, ...adminEnv, ...logEnv, ...workerEnv });
 
 await runProcess('delivery-events', env, async (scope) => {
   const { log, metrics, onClose } = scope;
@@ -23,6 +23,13 @@ await runProcess('delivery-events', env, async (scope) => {
     deadlineMs: 30_000,
   });
   onClose('publisher', () => publisher.close());
-  const definition = deliveryEvents({ topic: topicsOf(env).delivery, pool, log, metrics, epoch: env.KAFKA_EPOCH });
+  const definition = deliveryEvents({
+    topic: topicsOf(env).delivery,
+    pool,
+    log,
+    metrics,
+    epoch: env.KAFKA_EPOCH,
+    deliveredThreshold: env.DELIVERED_THRESHOLD,
+  });
   await runConsumer(definition, { ...env, workers }, scope, publisher);
 });

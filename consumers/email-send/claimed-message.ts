@@ -5,8 +5,6 @@ import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { addressOf, type CompiledMail } from './compile-mail.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
 
-type Weights = Readonly<Record<string, number>>;
-
 /** What a recipient brings beyond its address. */
 interface ClaimedData {
   readonly substitutions?: TemplateValues | undefined;
@@ -15,15 +13,17 @@ interface ClaimedData {
   readonly bcc?: readonly string[] | undefined;
 }
 
-/** ESPs by weight, heaviest first; ties by name. */
-export const byWeight = (weights: Weights): string[] =>
-  Object.keys(weights).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || (a < b ? -1 : 1));
+/** Whom a message is handed to, in order, and whether somebody may take it later who is not among them. */
+interface Order {
+  readonly candidates: readonly string[];
+  readonly isAnyLeftOut: boolean;
+}
 
-/** The order in which ESPs are asked when `first` is the planned one. */
-export const candidatesFrom = (first: string, weights: Weights): string[] => [
-  first,
-  ...byWeight(weights).filter((esp) => esp !== first),
-];
+/** A probe goes to its ESP first, and on to the others as if it had not. */
+export const asProbe = (order: Order, probed: string | undefined): Order & { readonly probed?: string | undefined } =>
+  probed === undefined
+    ? order
+    : { ...order, probed, candidates: [probed, ...order.candidates.filter((esp) => esp !== probed)] };
 
 const sameKey = ({ email }: Address): string => email.toLowerCase();
 
@@ -51,7 +51,7 @@ export const claimedMessage = (
     readonly createdAtMs: number;
   },
   messageClass: MessageClass,
-  candidates: readonly string[],
+  order: Order & { readonly probed?: string | undefined },
   leaseToken: string,
 ): ClaimedMessage => {
   const to = addressOf(message.email, message.name);
@@ -61,7 +61,9 @@ export const claimedMessage = (
     messageClass,
     attempt: message.attempt,
     createdAtMs: message.createdAtMs,
-    candidates,
+    candidates: order.candidates,
+    isAnyLeftOut: order.isAnyLeftOut,
+    probed: order.probed,
     delivery: {
       messageId: publicMessageId(message.id),
       attemptId: attemptId(message.id, message.attempt),

@@ -1,34 +1,35 @@
-// The transactions before an ESP is called: requests and their weight decisions, messages and their claims.
+// The transactions before an ESP is called: requests and their plans, messages and their claims.
 import type { Database, Pool } from '../../shared/db/connect.ts';
 import {
   claimDue,
   failDue,
   insertAndClaim,
   lockDueMessages,
+  putOffDue,
   type DueMessage,
   type NewMessage,
   type RecipientData,
 } from '../../shared/db/claim-messages.ts';
-import { decideBatch, decideStanding, type WeighSettings } from '../../shared/db/decide-weights.ts';
-import { insertRequests, loadRequests, storeRequestPlans, type StoredRequest } from '../../shared/db/requests.ts';
-import { latestDecision, takePositions, type Decision } from '../../shared/db/weight-decisions.ts';
-import { apportion, restrictWeights } from '../../shared/domain/apportion.ts';
+import type { WeighSettings } from '../../shared/db/decide-weights.ts';
+import { insertRequests, loadRequests, type StoredRequest } from '../../shared/db/requests.ts';
 import { messageIdsOf } from '../../shared/domain/request-ids.ts';
 import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
+import type { RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
-import { byWeight, candidatesFrom, claimedMessage } from './claimed-message.ts';
+import { asProbe, claimedMessage } from './claimed-message.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import type { HeavyContents } from './consumer-content.ts';
+import { complaintGuardOn, noComplaintGuard, withWait } from './consumer-guard.ts';
+import { planRequests, standingDecisions } from './consumer-plans.ts';
+import type { Allowances, Routing } from './consumer-routing.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
+import { byWeight, orderEsps, probedOnly } from './order-esps.ts';
+import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
+import { planRequest, providerWeightsFor } from './plan-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
-import { cycleOf, splitRecipients } from './split-recipients.ts';
-
-type Weights = Readonly<Record<string, number>>;
-
-// A sender lives by decisions at most this old; they change every few seconds at most.
-const standingTtlMs = 1_000;
+import { splitRecipients } from './split-recipients.ts';
 
 /** A claim outlives its ESP call twice over, so that only a dead process loses one. */
 export const leaseMsOf = (messageClass: MessageClass): number => 2 * callTimeouts(messageClass).totalTimeoutMs;
@@ -36,86 +37,39 @@ export const leaseMsOf = (messageClass: MessageClass): number => 2 * callTimeout
 const emptyToNull = (data: RecipientData): RecipientData | null =>
   Object.values(data).every((value) => value === undefined) ? null : data;
 
+const totalsOf = ({ providers }: RequestPart): Record<string, number> =>
+  Object.fromEntries(Object.entries(providers).map(([provider, { total }]) => [provider, total]));
+const evenly = (weights: Readonly<Record<string, number>>, { providers }: RequestPart) =>
+  Object.fromEntries(Object.keys(providers).map((provider) => [provider, weights]));
+
+const messageClassOf = (stored: StoredRequest): MessageClass =>
+  stored.class === 'otp' || stored.class === 'bulk' ? stored.class : 'transactional';
+
 /** Claims on Postgres for one lane. */
-export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, content: HeavyContents): Claims => {
-  const standing = new Map<string, { readonly decision: Decision; readonly readAt: number }>();
-  const cycles = new Map<string, string[]>();
+export const claimsOn = (
+  pool: Pool,
+  lane: SendLane,
+  settings: WeighSettings,
+  routing: Routing,
+  content: HeavyContents,
+): Claims => {
+  const guard = lane === 'email-send-bulk' ? complaintGuardOn(pool) : noComplaintGuard;
 
-  const standingDecision = async (accountId: string): Promise<Decision> => {
-    const cached = standing.get(accountId);
-    if (cached !== undefined && Date.now() - cached.readAt < standingTtlMs) return cached.decision;
-    const latest = await latestDecision(pool, accountId, '');
-    const isUsable =
-      latest !== undefined &&
-      settings.esps.every((esp) => latest.weights[esp] !== undefined) &&
-      Object.keys(latest.weights).length === settings.esps.length;
-    // Normally the weights' ticker has decided; a new account or a new ESP must not wait for it.
-    const decision = isUsable ? latest : await pool.transaction((db) => decideStanding(db, accountId, settings));
-    standing.set(accountId, { decision, readAt: Date.now() });
-    return decision;
-  };
-
-  const cycleFor = (decision: Decision, weights: Weights, esps: readonly string[] | null): string[] => {
-    const key = `${decision.id} ${esps?.join(',') ?? ''}`;
-    const known = cycles.get(key);
-    if (known !== undefined) return known;
-    const cycle = cycleOf(weights);
-    if (cycles.size > 200) cycles.clear();
-    cycles.set(key, cycle);
-    return cycle;
-  };
-
-  /** Decides the weights of requests that this transaction was the first to store; answers the ESP of single ones. */
-  const planNew = async (
+  /** The message that tries each ESP which gets probes alone, as far as its probe of this round is still to be had. */
+  const probesAmong = async (
     db: Database,
-    fresh: readonly PreparedRequest[],
-    standingOf: ReadonlyMap<string, Decision>,
+    messages: readonly ProbeCandidate[],
+    allowances: Allowances,
   ): Promise<ReadonlyMap<string, string>> => {
-    const decided: { readonly request: PreparedRequest; readonly decision: Decision; readonly weights: Weights }[] = [];
-    for (const request of fresh) {
-      const decision =
-        request.batchId === null
-          ? standingOf.get(request.accountId)
-          : await decideBatch(db, request.accountId, request.batchId, settings);
-      if (decision === undefined) throw new RangeError('a standing decision is missing');
-      decided.push({ request, decision, weights: restrictWeights(decision.weights, request.esps ?? undefined) });
-    }
-    const singles = new Map<number, typeof decided>();
-    for (const one of decided) {
-      if (one.request.part.total === 1) singles.set(one.decision.id, [...(singles.get(one.decision.id) ?? []), one]);
-    }
-    const espOfSingle = new Map<string, string>();
-    // In one order for all processes, since each counter is locked until the transaction ends.
-    for (const [decisionId, group] of [...singles].sort(([a], [b]) => a - b)) {
-      const first = await takePositions(db, decisionId, group.length);
-      group.forEach(({ request, decision, weights }, index) => {
-        const cycle = cycleFor(decision, weights, request.esps);
-        const esp = cycle[(first + index) % cycle.length];
-        if (esp !== undefined) espOfSingle.set(request.id, esp);
-      });
-    }
-    await storeRequestPlans(
-      db,
-      decided.map(({ request, decision, weights }) => {
-        const single = espOfSingle.get(request.id);
-        const split =
-          single === undefined ? apportion(request.part.total, weights) : { ...apportion(0, weights), [single]: 1 };
-        return { id: request.id, decisionId: decision.id, weights, split };
-      }),
-    );
-    return espOfSingle;
+    const sick = probedOnly(settings.esps, allowances).filter((esp) => canProbe(messages, esp));
+    return sick.length === 0 ? new Map() : pickProbes(await routing.takeProbes(db, sick), messages);
   };
 
-  const newMessages = (request: PreparedRequest, stored: StoredRequest, single: string | undefined): NewMessage[] => {
-    const esps =
-      single === undefined
-        ? splitRecipients(
-            stored.weights ?? {},
-            request.id,
-            request.part,
-            request.recipients.map((recipient) => recipient.mailboxProvider),
-          )
-        : [single];
+  const newMessages = (request: PreparedRequest, stored: StoredRequest): NewMessage[] => {
+    const providers = request.recipients.map((recipient) => recipient.mailboxProvider);
+    // Requests that an older version planned have no plan by provider.
+    const plan = stored.plan ?? planRequest(evenly(stored.weights ?? {}, request.part), totalsOf(request.part)).plan;
+    const esps = splitRecipients(plan, request.id, request.part, providers);
     const idOf = messageIdsOf(request.id);
     return request.recipients.map((recipient, index) => ({
       id: idOf(request.part.first + index),
@@ -140,10 +94,9 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, co
 
   return {
     claimNew: async (requests, leaseToken) => {
-      const standingOf = new Map<string, Decision>();
-      for (const accountId of new Set(requests.map((request) => request.accountId))) {
-        standingOf.set(accountId, await standingDecision(accountId));
-      }
+      const allowances = await routing.allowances();
+      const standingOf = await standingDecisions(routing, requests);
+      const holdMessages = await guard.ready();
       return pool.transaction(async (db) => {
         const byId = new Map(requests.map((request) => [request.id, request]));
         const inserted = await insertRequests(
@@ -158,69 +111,117 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, co
             batchId: request.batchId,
             esps: request.esps,
             content: request.asked,
+            senderDomain: request.senderDomain,
           })),
         );
-        const espOfSingle = await planNew(
-          db,
-          [...byId.values()].filter((request) => inserted.has(request.id)),
-          standingOf,
-        );
+        const fresh = [...byId.values()].filter((request) => inserted.has(request.id));
+        await planRequests(db, fresh, standingOf, settings);
         const stored = await loadRequests(db, [...byId.keys()], { withContent: false });
         const rows = new Map<string, { readonly message: NewMessage; readonly request: PreparedRequest }>();
         for (const request of requests) {
           const row = stored.get(request.id);
-          const single = espOfSingle.get(request.id);
           // A stored request of one recipient has its message already: both were written in one transaction.
-          if (row === undefined || (request.part.total === 1 && single === undefined)) continue;
-          for (const message of newMessages(request, row, single)) rows.set(message.id, { message, request });
+          if (row === undefined || (request.part.total === 1 && !inserted.has(request.id))) continue;
+          for (const message of newMessages(request, row)) rows.set(message.id, { message, request });
         }
-        // In the order of ids, so that two processes never wait for each other over the same messages.
-        const ordered = [...rows.values()].sort((a, b) => (a.message.id < b.message.id ? -1 : 1));
-        const claimed = await insertAndClaim(
+        // What waits for its time anyway is asked about when that has come.
+        const asked = [...rows.values()].filter(
+          ({ message, request }) => request.messageClass === 'bulk' && message.sendAt === null,
+        );
+        const waits = await holdMessages(
           db,
-          ordered.map((row) => row.message),
-          leaseToken,
+          asked.map(({ message, request }) => ({ ...message, senderDomain: request.senderDomain })),
+          true,
+        );
+        // In the order of ids, so that two processes never wait for each other over the same messages.
+        const ordered = [...rows.values()]
+          .map(({ message, request }) => ({ message: withWait(message, waits.get(message.id)), request }))
+          .sort((a, b) => (a.message.id < b.message.id ? -1 : 1));
+        const probes = await probesAmong(
+          db,
+          ordered.map(({ message, request }) => ({ ...request, id: message.id, isLater: message.sendAt !== null })),
+          allowances,
         );
         const now = Date.now();
-        return ordered
-          .filter(({ message }) => claimed.has(message.id))
-          .map(({ message, request }) => {
-            const candidates = candidatesFrom(message.esp, stored.get(request.id)?.weights ?? {});
-            return claimedMessage(
-              request.mail,
-              { ...message, attempt: 1, createdAtMs: now },
-              request.messageClass,
-              candidates,
-              leaseToken,
-            );
-          });
+        const orders = new Map(
+          ordered.map(({ message, request }) => {
+            const order = orderEsps(message.esp, stored.get(request.id)?.weights ?? {}, allowances);
+            return [message.id, asProbe(order, probes.get(message.id))];
+          }),
+        );
+        // The row names the ESP that is asked, unless its time is to come: then it keeps its place in the split.
+        const firstOf = ({ id, esp, sendAt }: NewMessage): string =>
+          sendAt !== null && Date.parse(sendAt) > now ? esp : (orders.get(id)?.candidates[0] ?? esp);
+        const claimed = await insertAndClaim(
+          db,
+          ordered.map(({ message }) => ({ ...message, esp: firstOf(message) })),
+          leaseToken,
+        );
+        return ordered.flatMap(({ message, request }) => {
+          const order = orders.get(message.id);
+          if (order === undefined || !claimed.has(message.id)) return [];
+          const first = { ...message, attempt: 1, createdAtMs: now };
+          return [claimedMessage(request.mail, first, request.messageClass, order, leaseToken)];
+        });
       });
     },
 
-    claimDue: async (ids, leaseToken) =>
-      pool.transaction(async (db) => {
-        const due = await lockDueMessages(db, ids);
-        const requests = await loadRequests(db, [...new Set(due.map((message) => message.requestId))], {
+    claimDue: async (ids, leaseToken) => {
+      const allowances = await routing.allowances();
+      const holdMessages = await guard.ready();
+      return pool.transaction(async (db) => {
+        const locked = await lockDueMessages(db, ids);
+        const requests = await loadRequests(db, [...new Set(locked.map((message) => message.requestId))], {
           withContent: true,
         });
+        // A message with a reason has had its wait, or its first attempt.
+        const asked = locked.flatMap((message) => {
+          const request = requests.get(message.requestId);
+          const isAsked = request?.class === 'bulk' && message.attempt === 0 && message.reason === null;
+          return isAsked ? [{ ...message, senderDomain: request.senderDomain ?? null }] : [];
+        });
+        const waits = await holdMessages(db, asked, false);
+        await putOffDue(db, waits);
+        const due = locked.filter(({ id }) => !waits.has(id));
         const mails = new Map<string, CompiledMail>();
+        const probes = await probesAmong(
+          db,
+          due.flatMap(({ id, requestId }) => {
+            const request = requests.get(requestId);
+            if (request === undefined) return [];
+            const policy = request.policy === 'at-most-once' ? 'at-most-once' : 'at-least-once';
+            return [{ id, messageClass: messageClassOf(request), policy, esps: request.esps, isLater: false } as const];
+          }),
+          allowances,
+        );
         const claim = async (message: DueMessage, request: StoredRequest): Promise<ClaimedMessage> => {
           const { contentRef } = request.content;
           const heavy = contentRef === undefined ? undefined : await content.load(contentRef);
           const mail = mails.get(request.id) ?? compileMail({ ...request.content, ...heavy });
           mails.set(request.id, mail);
-          const standingOfAccount = await standingDecision(message.accountId);
-          const weights = restrictWeights(standingOfAccount.weights, request.esps ?? undefined);
+          const standing = await routing.standing(message.accountId);
+          const { mailboxProvider: provider } = message;
+          const weights = providerWeightsFor(standing, request.esps, [provider])[provider] ?? {};
+          const known = Object.fromEntries(Object.entries(weights).filter(([esp]) => settings.esps.includes(esp)));
           // A first attempt keeps its place in the split; a retry begins with whoever did not have the last one.
-          const others = byWeight(weights).filter((esp) => esp !== message.esp);
-          const order = message.attempt === 0 ? candidatesFrom(message.esp, weights) : [...others, message.esp];
-          const candidates = order.filter((esp) => settings.esps.includes(esp));
-          if (candidates.length === 0) {
+          const isConfigured = settings.esps.includes(message.esp);
+          const [other] = byWeight(known).filter((esp) => esp !== message.esp);
+          const first =
+            message.attempt === 0 && isConfigured ? message.esp : (other ?? (isConfigured ? message.esp : undefined));
+          if (first === undefined) {
             throw new InvalidMessageError('unknown-esp', 'None of the ESPs that may send it is configured any more.');
           }
-          const messageClass = request.class === 'otp' || request.class === 'bulk' ? request.class : 'transactional';
+          const order = orderEsps(first, known, allowances);
+          const last = order.candidates.filter((esp) => esp === message.esp && esp !== first);
+          const sorted = [...order.candidates.filter((esp) => !last.includes(esp)), ...last];
           const next = { ...message, attempt: message.attempt + 1, createdAtMs: message.createdAt.getTime() };
-          return claimedMessage(mail, next, messageClass, candidates, leaseToken);
+          return claimedMessage(
+            mail,
+            next,
+            messageClassOf(request),
+            asProbe({ ...order, candidates: sorted }, probes.get(message.id)),
+            leaseToken,
+          );
         };
         const claimed: ClaimedMessage[] = [];
         const unsendable: { readonly id: string; readonly reason: string }[] = [];
@@ -246,6 +247,7 @@ export const claimsOn = (pool: Pool, lane: SendLane, settings: WeighSettings, co
           leaseToken,
         );
         return claimed;
-      }),
+      });
+    },
   };
 };

@@ -5,14 +5,15 @@ import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
-import { callTimeouts } from '../../shared/domain/retry-rules.ts';
-import type { DeliveryAnswer, Esp } from '../../shared/esp/esp.ts';
+import type { Esp } from '../../shared/esp/esp.ts';
 import { backoffMs } from '../../shared/runtime/backoff.ts';
 import { carryAll } from '../../shared/runtime/carry-all.ts';
-import { limitConcurrency } from '../../shared/runtime/limit-concurrency.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { budgetsOn } from './consumer-budgets.ts';
+import { callsOn, isCredentials, notMade } from './consumer-calls.ts';
 import { leaseMsOf } from './consumer-claims.ts';
+import type { Routing } from './consumer-routing.ts';
 import { isBadForHealth } from './decide-next-step.ts';
 import type { DeliveryPorts, EndedAttempt } from './deliver-messages.ts';
 
@@ -29,13 +30,7 @@ const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
   leaseMs: leaseMsOf(message.messageClass),
 });
 
-// Answers that no call stands behind: they say nothing of the ESP.
-const notMade = new Set(['not-begun', 'resting']);
-
-const isCredentials = (answer: DeliveryAnswer): answer is Extract<DeliveryAnswer, { outcome: 'refused' }> =>
-  answer.outcome === 'refused' && answer.reason === 'credentials';
-
-const callsOf = (ended: readonly EndedAttempt[]) => {
+const answersByEsp = (ended: readonly EndedAttempt[]) => {
   const calls = new Map<string, { good: number; bad: number; fatal: number; lastError: string | null }>();
   for (const { esp, answer, step } of ended) {
     if (answer.outcome === 'unavailable' && notMade.has(answer.code)) continue;
@@ -53,67 +48,15 @@ const callsOf = (ended: readonly EndedAttempt[]) => {
   return [...calls].map(([esp, call]) => ({ esp, ...call }));
 };
 
-const notCalled = (code: string, detail: string, retryAfterMs: number): DeliveryAnswer => ({
-  outcome: 'unavailable',
-  reason: 'throttled',
-  retryAfterMs,
-  code,
-  detail,
-});
-
-// Once a minute is enough to be seen, and a campaign's worth of refusals would hide everything else.
-const tellEveryMs = 60_000;
-
-/** Tells an operator of refused credentials: nothing but a person helps. */
-const credentialsTeller = (metrics: Metrics, log: Logger) => {
-  const refused = metrics.counter(
-    'esp_credentials_refused_total',
-    'Messages refused by an ESP because of our credentials or the state of our account.',
-    ['esp'],
-  );
-  const toldAt = new Map<string, number>();
-  return (esp: string, answers: readonly DeliveryAnswer[], nowMs: number): void => {
-    const refusals = answers.filter(isCredentials);
-    const [first] = refusals;
-    if (first === undefined) return;
-    refused({ esp }, refusals.length);
-    if (nowMs - (toldAt.get(esp) ?? -Infinity) < tellEveryMs) return;
-    toldAt.set(esp, nowMs);
-    log.error({ esp, code: first.code, detail: first.detail }, 'an ESP refuses our credentials or our account');
-  };
-};
-
-// However long an ESP asks to be left alone, it is asked again after an hour.
-const longestRestMs = 3_600_000;
-
-/** How long an ESP wants no more calls, by the answers to one; 0 when it says nothing of the kind. */
-const restAfter = (answers: readonly DeliveryAnswer[]): number =>
-  Math.min(
-    longestRestMs,
-    Math.max(
-      0,
-      ...answers.map((answer) =>
-        answer.outcome === 'unavailable' && answer.reason !== 'outage' ? (answer.retryAfterMs ?? 0) : 0,
-      ),
-    ),
-  );
-
-/**
- * Ports on real ESPs and Postgres. A call that would begin later than `patienceMs` after it was asked for is not made:
- * its messages go back to wait, so that no batch of records outlives its lease.
- */
+/** Ports on real ESPs (`consumer-calls.ts`) and Postgres. */
 export const portsOn = (
   pool: Pool,
   esps: readonly Esp[],
   { metrics, log }: { readonly metrics: Metrics; readonly log: Logger },
+  routing: Pick<Routing, 'latest' | 'limitsOf'>,
   settings: { readonly roundSeconds: number; readonly patienceMs: number },
-): DeliveryPorts => {
-  const byName = new Map(esps.map((esp) => [esp.name, { esp, limit: limitConcurrency(esp.limits.concurrentCalls) }]));
-  const restUntil = new Map<string, number>();
-  const callSeconds = metrics.histogram('esp_call_seconds', 'Time of one call of an ESP.', ['esp']);
-  const answered = metrics.counter('esp_answers_total', 'Messages answered by ESPs, by outcome.', ['esp', 'outcome']);
-
-  const tellOfCredentials = credentialsTeller(metrics, log);
+): DeliveryPorts & { close(): Promise<void> } => {
+  const calls = callsOn(esps, budgetsOn(pool), { metrics, log }, routing, settings.patienceMs);
 
   const write = (ended: readonly EndedAttempt[]) =>
     pool.transaction(async (db) => {
@@ -128,7 +71,7 @@ export const portsOn = (
         }
       }
       await addStatistics(db, statistics.rows());
-      await addCalls(db, callsOf(ended), settings.roundSeconds);
+      await addCalls(db, answersByEsp(ended), settings.roundSeconds);
       return recorded;
     });
 
@@ -151,35 +94,9 @@ export const portsOn = (
   }, 4_000);
 
   return {
-    limitsOf: (name) => {
-      const found = byName.get(name);
-      if (found === undefined) throw new RangeError(`ESP ${name} is not configured`);
-      return found.esp.limits;
-    },
-    send: (name, deliveries, messageClass) => {
-      const found = byName.get(name);
-      if (found === undefined) throw new RangeError(`ESP ${name} is not configured`);
-      const askedAt = Date.now();
-      return found.limit(async (): Promise<readonly DeliveryAnswer[]> => {
-        const restMs = (restUntil.get(name) ?? 0) - Date.now();
-        if (restMs > 0)
-          return deliveries.map(() => notCalled('resting', 'It asked to be left alone for a while.', restMs));
-        if (Date.now() - askedAt > settings.patienceMs) {
-          return deliveries.map(() =>
-            notCalled('not-begun', 'Earlier calls took too long; this one was not made.', 1_000),
-          );
-        }
-        const startedAt = Date.now();
-        const answers = await found.esp.send(deliveries, callTimeouts(messageClass));
-        callSeconds((Date.now() - startedAt) / 1_000, { esp: name });
-        for (const answer of answers) answered({ esp: name, outcome: answer.outcome });
-        tellOfCredentials(name, answers, Date.now());
-        const wantedMs = restAfter(answers);
-        if (wantedMs > 0) restUntil.set(name, Date.now() + wantedMs);
-        return answers;
-      });
-    },
+    ...calls,
     record,
+    close: () => calls.close(),
     nowMs: () => Date.now(),
     random: () => Math.random(),
   };

@@ -4,6 +4,13 @@ import type { Delivery, DeliveryAnswer, EspLimits } from '../../shared/esp/esp.t
 import { decideNextStep, type NextStep } from './decide-next-step.ts';
 import { planCalls } from './plan-calls.ts';
 
+/** What stands for the answer that an ESP's adapter owes. */
+export const noAnswer: DeliveryAnswer = {
+  outcome: 'unknown',
+  code: 'no-answer',
+  detail: 'The adapter answered for fewer messages.',
+};
+
 /** A claimed message on its way. */
 export interface ClaimedMessage {
   /** The message's UUID; `delivery` carries the public id. */
@@ -16,6 +23,10 @@ export interface ClaimedMessage {
   readonly createdAtMs: number;
   /** ESPs in the order in which they are asked in this batch. */
   readonly candidates: readonly string[];
+  /** Whether an ESP that is not among them may take it another time. */
+  readonly isAnyLeftOut: boolean;
+  /** The ESP that this message tries for the whole fleet, to see whether it is well again. */
+  readonly probed?: string | undefined;
 }
 
 export interface EndedAttempt {
@@ -27,8 +38,12 @@ export interface EndedAttempt {
 
 export interface DeliveryPorts {
   limitsOf(esp: string): EspLimits;
-  /** One ESP call; answers in the deliveries' order. */
-  send(esp: string, deliveries: readonly Delivery[], messageClass: MessageClass): Promise<readonly DeliveryAnswer[]>;
+  /** One ESP call; answers in the deliveries' order. A probe is made where other calls would not be. */
+  send(
+    esp: string,
+    deliveries: readonly Delivery[],
+    call: { readonly messageClass: MessageClass; readonly isProbe: boolean },
+  ): Promise<readonly DeliveryAnswer[]>;
   /** Writes the ends of attempts; answers for each whether its lease still held. */
   record(ended: readonly EndedAttempt[]): Promise<readonly boolean[]>;
   readonly nowMs: () => number;
@@ -72,14 +87,10 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
     const answers = await ports.send(
       esp,
       call.map((message) => message.delivery),
-      first.messageClass,
+      { messageClass: first.messageClass, isProbe: first.probed === esp },
     );
     const ended = call.map((message, index): EndedAttempt => {
-      const answer = answers[index] ?? {
-        outcome: 'unknown',
-        code: 'no-answer',
-        detail: 'The adapter answered for fewer messages.',
-      };
+      const answer = answers[index] ?? noAnswer;
       if (isPassing(answer)) mayTakeLater.add(message.id);
       const step = decideNextStep(
         answer,
@@ -89,7 +100,7 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
           attempts: message.attempt,
           ageMs: ports.nowMs() - message.createdAtMs,
           untried: message.candidates.slice(1),
-          mayTakeLater: mayTakeLater.has(message.id),
+          mayTakeLater: message.isAnyLeftOut || mayTakeLater.has(message.id),
         },
         ports.random(),
       );
@@ -105,7 +116,8 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
     const byEsp = groupBy(wave, (message) => message.candidates[0] ?? '');
     await Promise.all(
       [...byEsp].map(async ([esp, group]) => {
-        const byClass = groupBy(group, (message) => message.messageClass);
+        // A probe is a call of its own: others would not be made with it.
+        const byClass = groupBy(group, (message) => `${message.messageClass} ${message.probed === esp}`);
         const refused = await Promise.all(
           [...byClass.values()].flatMap((sameClass) => {
             const byDelivery = new Map(sameClass.map((message) => [message.delivery, message]));

@@ -12,6 +12,9 @@ import {
 } from '../../shared/config/env.ts';
 import { sendLanes, topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
+import { weighSettings } from '../../shared/db/decide-weights.ts';
+import { routingChannel } from '../../shared/db/esp-health.ts';
+import { listenTo } from '../../shared/db/listen.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import { configuredEsps } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
@@ -22,6 +25,7 @@ import { workersOf } from '../../shared/runtime/workers.ts';
 import { claimsOn } from './consumer-claims.ts';
 import { heavyContentsFrom } from './consumer-content.ts';
 import { portsOn } from './consumer-ports.ts';
+import { routingOn } from './consumer-routing.ts';
 import { emailSend } from './consumer.ts';
 
 const lane = sendLanes.find((name) => name === process.argv[2]) ?? 'email-send';
@@ -61,13 +65,22 @@ await runProcess(lane, env, async (scope) => {
 
   const content = heavyContentsFrom(createBlobStore(env));
   const configured = esps.map((esp) => esp.name);
+  const weighing = weighSettings(env, configured);
+  const routing = routingOn(pool, weighing);
+  const listener = listenTo(env.DATABASE_URL, routingChannel, routing.invalidate);
+  onClose('listener', () => listener.close());
+  const ports = portsOn(pool, esps, { metrics, log }, routing, {
+    roundSeconds: env.HEALTH_ROUND_SECONDS,
+    patienceMs: 20_000,
+  });
+  onClose('budgets', () => ports.close());
   const definition = emailSend({
     lane,
     topic: topicsOf(env).send[lane],
     configuredEsps: configured,
-    claims: claimsOn(pool, lane, { policy: env.WEIGHT_POLICY, esps: configured }, content),
+    claims: claimsOn(pool, lane, weighing, routing, content),
     content,
-    ports: portsOn(pool, esps, { metrics, log }, { roundSeconds: env.HEALTH_ROUND_SECONDS, patienceMs: 20_000 }),
+    ports,
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);
 });

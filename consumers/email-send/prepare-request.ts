@@ -27,6 +27,8 @@ export interface PreparedRecipient {
 export interface PreparedRequest {
   readonly id: string;
   readonly accountId: string;
+  /** Domain of `from`: whose good name the mail bears. */
+  readonly senderDomain: string | null;
   readonly messageClass: MessageClass;
   readonly policy: 'at-least-once' | 'at-most-once';
   readonly batchId: string | null;
@@ -113,6 +115,7 @@ export const prepareRequest = (
   return {
     id,
     accountId: record.accountId ?? 'admin',
+    senderDomain: parseAddress(record.from)?.domain ?? null,
     messageClass: record.class ?? origin.laneClass,
     policy: record.policy ?? 'at-least-once',
     batchId: record.batch?.id ?? null,

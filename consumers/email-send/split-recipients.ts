@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { RequestPart } from '../../shared/contracts/email.ts';
-import { apportion, interleave, type Shares } from '../../shared/domain/apportion.ts';
-import { mailboxProviders, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
+import { interleave } from '../../shared/domain/apportion.ts';
+import type { MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
+import type { SplitPlan } from '../../shared/domain/plan-split.ts';
 
 const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
 
@@ -26,41 +27,28 @@ export const wholeRequest = (providers: readonly MailboxProvider[]): RequestPart
 /**
  * The ESP of each recipient of one part of a request.
  *
- * A pure function of the weights (1000 in all), the request's id and totals, and where its recipients stand: parts that
- * different processes handle add up to exactly `apportion(total, weights)`. Each mailbox provider has a stretch of the
- * evenly mixed sequence, so it is split like the whole; inside it a shuffle by the request's id keeps any order that the
- * recipients came in (an alphabet, say) from meeting one ESP.
+ * A pure function of the request's plan, its id, and where its recipients stand among those of their mailbox provider:
+ * parts that different processes handle add up to exactly the plan. Each provider's recipients follow an evenly mixed
+ * sequence, and a shuffle by the request's id keeps any order that they came in (an alphabet, say) from meeting one ESP.
  */
 export const splitRecipients = (
-  weights: Shares,
+  plan: SplitPlan,
   requestId: string,
   part: RequestPart,
   providers: readonly MailboxProvider[],
 ): string[] => {
-  const sequence = interleave(apportion(part.total, weights));
-  const places = new Map<string, (rank: number) => number>();
-  let begin = 0;
-  for (const provider of mailboxProviders) {
-    const total = part.providers[provider]?.total ?? 0;
-    if (total === 0) continue;
-    const offset = begin;
-    const place = seededPlace(`${requestId}\n${provider}`, total);
-    places.set(provider, (rank) => offset + place(rank));
-    begin += total;
+  const places = new Map<string, (rank: number) => string | undefined>();
+  for (const provider of new Set(providers)) {
+    const sequence = interleave(plan[provider] ?? {});
+    const place = seededPlace(`${requestId}\n${provider}`, Math.max(1, sequence.length));
+    places.set(provider, (rank) => (rank < sequence.length ? sequence[place(rank)] : undefined));
   }
   const seen = new Map<string, number>();
   return providers.map((provider) => {
     const before = seen.get(provider) ?? 0;
     seen.set(provider, before + 1);
-    const rank = (part.providers[provider]?.first ?? 0) + before;
-    const esp = sequence[places.get(provider)?.(rank) ?? -1];
+    const esp = places.get(provider)?.((part.providers[provider]?.first ?? 0) + before);
     if (esp === undefined) throw new RangeError(`part ${part.number} of ${requestId} counts its recipients wrongly`);
     return esp;
   });
 };
-
-/**
- * The cycle that requests of one recipient follow: whoever stands at position n of the decision's counter goes through
- * the ESP at n modulo its length (1000), so every 1000 of them split exactly by the weights.
- */
-export const cycleOf = (weights: Shares): string[] => interleave(apportion(1_000, weights));

@@ -9,6 +9,7 @@ import { expireLeases, releaseUnknown, takeDueMessages } from '../../shared/db/d
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
 import { purgeKeys } from '../../shared/db/idempotency.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
+import { thinDecisions } from '../../shared/db/thin-decisions.ts';
 import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -83,6 +84,24 @@ export const keyPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   everyMs: 600_000,
   tick: async () => (await purgeKeys(pool, keyDays, full)) >= full,
 });
+
+/** Thins the history of weights, a thousand decisions at a time; a pass goes on where the last tick stopped. */
+export const decisionsTicker = ({ pool, log }: Pick<SchedulerDeps, 'pool' | 'log'>): Ticker => {
+  let after = 0;
+  let total = 0;
+  return {
+    name: 'weight-history',
+    everyMs: 600_000,
+    tick: async () => {
+      const { removed, next } = await thinDecisions(pool, after, full);
+      total += removed;
+      if (next === undefined && total > 0) log.info({ removed: total }, 'old weight decisions were thinned');
+      if (next === undefined) total = 0;
+      after = next ?? 0;
+      return next !== undefined;
+    },
+  };
+};
 
 /** Makes the partitions of the coming days. */
 export const partitionsTicker = ({ pool }: SchedulerDeps): Ticker => ({

@@ -4,6 +4,7 @@ import {
   blobEnv,
   domainEnv,
   espEnv,
+  healthEnv,
   httpEnv,
   kafkaEnv,
   logEnv,
@@ -14,6 +15,7 @@ import {
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
+import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
@@ -29,6 +31,7 @@ const env = readEnv({
   ...secretsEnv,
   ...espEnv,
   ...weightEnv,
+  ...healthEnv,
   ...domainEnv,
   ...blobEnv,
   ...adminEnv,
@@ -68,7 +71,10 @@ await runProcess('ingress', env, async (scope) => {
       authenticate: createAuthenticate(env.ADMIN_API_KEY),
       esps,
       webhookAccounts: webhookAccounts(env, () => new Date()),
-      weighing: { policy: env.WEIGHT_POLICY, esps: esps.map((esp) => esp.name) },
+      weighing: weighSettings(
+        env,
+        esps.map((esp) => esp.name),
+      ),
       deliveredThreshold: env.DELIVERED_THRESHOLD,
       maxMessageBytes: env.MAX_MESSAGE_BYTES,
       isReady: () => health.report(),

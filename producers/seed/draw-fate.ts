@@ -2,7 +2,7 @@ import type { DeliveryType } from '../../shared/contracts/delivery.ts';
 import { stateAfter, type MessageState } from '../../shared/domain/message-state.ts';
 import { isAway, ratesOf, seedEsps, type SeedEsp } from './esp-behaviour.ts';
 import type { Person } from './people.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../shared/domain/random.ts';
 
 export interface SeedAttempt {
   readonly esp: SeedEsp;

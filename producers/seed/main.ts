@@ -2,7 +2,8 @@ import Table from 'cli-table3';
 import { postgresEnv, readEnv } from '../../shared/config/env.ts';
 import { connectForBulk, type BulkConnection } from '../../shared/db/copy-rows.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
-import { findSeeded, lockSeed, removeSeeded } from '../../shared/db/seeded-rows.ts';
+import { findSeeded, lockSeed, removeSeeded, seedDelays } from '../../shared/db/seeded-rows.ts';
+import { seedEsps } from './esp-behaviour.ts';
 import { loadHistory, type Written } from './load-history.ts';
 import { parseOptions, usage, type SeedOptions } from './options.ts';
 import { createProgress } from './progress.ts';
@@ -39,6 +40,7 @@ const fill = async (connection: BulkConnection, options: SeedOptions): Promise<s
     const written = await loadHistory(connection, seedHistory({ messages, seed, untilMs }), (done) => {
       progress.update(done);
     });
+    await seedDelays(connection, seedEsps, new Date(untilMs - historyDays * dayMs));
     return report(written, options, Date.now() - startedAt);
   } finally {
     progress.stop();

@@ -1,5 +1,5 @@
 import type { MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
-import { chooser, createRandom } from './random.ts';
+import { chooser, createRandom } from '../../shared/domain/random.ts';
 
 /** Somebody who gets mail. The same number is the same person all through a seed. */
 export interface Person {

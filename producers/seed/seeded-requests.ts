@@ -3,7 +3,7 @@ import { messageIdsOf, requestIdOfRecord } from '../../shared/domain/request-ids
 import { drawFate, type Fate } from './draw-fate.ts';
 import { isAway, seedEsps } from './esp-behaviour.ts';
 import { peopleOf, type Person } from './people.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../../shared/domain/random.ts';
 import { historyDays, dayMs, planTraffic, type PlannedSend } from './traffic.ts';
 import { createWeightsHistory, sequenceOf, type SeedDecision } from './weights-history.ts';
 

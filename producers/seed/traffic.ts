@@ -1,4 +1,4 @@
-import { chooser, type Random } from './random.ts';
+import { chooser, type Random } from '../../shared/domain/random.ts';
 
 /** A request to be made, without its recipients. */
 export interface PlannedSend {

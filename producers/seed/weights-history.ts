@@ -1,5 +1,6 @@
 import { apportion, interleave } from '../../shared/domain/apportion.ts';
-import { evidenceSince, noEvidence, weighEsps, type EspEvidence } from '../../shared/domain/weigh-esps.ts';
+import { evidenceSince, noEvidence, type EspEvidence } from '../../shared/domain/evidence.ts';
+import { weighEsps } from '../../shared/domain/weigh-esps.ts';
 import type { Fate } from './draw-fate.ts';
 import { seedEsps, type SeedEsp } from './esp-behaviour.ts';
 
@@ -32,6 +33,8 @@ export interface WeightsHistory {
   decisions(): readonly SeedDecision[];
 }
 
+/** The invented history tells no mailbox providers apart; its policy leaves both ESPs enough mail to look at. */
+const everyProvider = 'other';
 const everyMs = 4 * 3_600_000;
 const isSeedEsp = (name: string): name is SeedEsp => seedEsps.some((esp) => esp === name);
 
@@ -39,7 +42,7 @@ const isSeedEsp = (name: string): name is SeedEsp => seedEsps.some((esp) => esp 
 export const sequenceOf = (split: Readonly<Record<string, number>>): SeedEsp[] => interleave(split).filter(isSeedEsp);
 
 const inWords = (away: ReadonlySet<string>): string =>
-  away.size === 0 ? '' : ` Unhealthy and nearly without mail: ${[...away].sort().join(', ')}.`;
+  away.size === 0 ? '' : ` Unhealthy, probes only: ${[...away].sort().join(', ')}.`;
 
 /** Begins a history whose decisions are numbered from `firstId` upwards. */
 export const createWeightsHistory = (firstId: number): WeightsHistory => {
@@ -54,8 +57,12 @@ export const createWeightsHistory = (firstId: number): WeightsHistory => {
     known.set(accountId, found);
     return found;
   };
-  const weigh = (evidence: EvidenceByEsp, away: ReadonlySet<string>): Record<string, number> =>
-    Object.fromEntries(weighEsps('rates', evidence, away).map(({ esp, weight }) => [esp, weight]));
+  const weigh = (evidence: EvidenceByEsp, away: ReadonlySet<string>): Record<string, number> => {
+    const news = Object.fromEntries(seedEsps.map((esp) => [esp, { [everyProvider]: evidence[esp] }]));
+    const allowances = Object.fromEntries([...away].map((esp) => [esp, { kind: 'probe' as const }]));
+    const input = { esps: seedEsps, providers: [everyProvider], past: {}, news: [news], seed: firstId };
+    return { ...weighEsps('rates', input, allowances).weights[everyProvider] };
+  };
   const keep = (decision: Omit<SeedDecision, 'id' | 'counter'>): SeedDecision => {
     const kept = { ...decision, id: firstId + made.length, counter: 0 };
     made.push(kept);
@@ -123,6 +130,7 @@ export const createWeightsHistory = (firstId: number): WeightsHistory => {
         clicked: before.clicked + Math.min(1, clicks),
         bounced: before.bounced + has('bounced'),
         complained: before.complained + has('complained'),
+        catchAll: 0,
       };
     },
     decisions: () => made,

@@ -65,7 +65,7 @@ export const logEnv = {
 
 export const workerEnv = { WORKERS_PER_CONSUMER: count(4) };
 
-export const weightEnv = { WEIGHT_POLICY: z.enum(weightPolicies).default('rates') };
+export const weightEnv = { WEIGHT_POLICY: z.enum(weightPolicies).default('adaptive') };
 
 export const healthEnv = {
   HEALTHY_THRESHOLD: count(6),

@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import { isoTime, weights, weightWindow } from './api-parts.ts';
 
-// The answers of /v1: what clients may rely on.
-
-const weights = z.record(z.string(), z.number());
+// The answers of /v1 about mail and domains: what clients may rely on. Those about routing are in routing-api.ts.
 
 export const acceptedAnswer = z
   .object({ id: z.string(), accepted: z.int(), messages: z.array(z.object({ id: z.string(), email: z.string() })) })
@@ -17,12 +16,11 @@ export const requestAnswer = z
     split: weights.meta({ description: 'The plan over all recipients.' }),
     carried: weights.meta({ description: 'Messages by the ESP of their latest attempt.' }),
     weights: weights.meta({ description: 'Of 1000, per ESP.' }),
-    window: z.enum(['30d', 'since-last-batch']).optional(),
+    window: weightWindow.optional(),
+    decisionId: z.int().optional(),
     createdAt: z.string().optional(),
   })
   .meta({ id: 'RequestStatus' });
-
-const isoTime = z.string();
 
 const messageSummary = z.object({
   id: z.string(),
@@ -61,52 +59,20 @@ export const messageAnswer = z
     events: z.array(
       z.object({ type: z.string(), at: isoTime, esp: z.string(), machine: z.boolean(), reason: z.string().nullable() }),
     ),
-    decision: z.object({ weights, policy: z.string(), reason: z.string() }).nullable(),
+    decision: z
+      .object({
+        id: z.int(),
+        window: weightWindow,
+        decidedAt: isoTime,
+        policy: z.string(),
+        reason: z.string(),
+        weights: weights.meta({ description: 'Of 1000: averaged over all recipients of its request.' }),
+        mailboxProvider: z.string(),
+        providerWeights: weights.meta({ description: 'Of 1000: those that mail to its mailbox provider followed.' }),
+      })
+      .nullable(),
   })
   .meta({ id: 'Message' });
-
-export const weightsAnswer = z
-  .object({
-    window: z.enum(['30d', 'since-last-batch']),
-    total: z.int(),
-    policy: z.string(),
-    reason: z.string(),
-    decidedAt: isoTime,
-    esps: z.array(
-      z.object({
-        esp: z.string(),
-        weight: z.int(),
-        score: z.number(),
-        health: z.string(),
-        sent: z.int(),
-        delivered: z.int(),
-        opened: z.int(),
-        clicked: z.int(),
-        bounced: z.int(),
-        complained: z.int(),
-      }),
-    ),
-  })
-  .meta({ id: 'Weights' });
-
-export const espsAnswer = z
-  .object({
-    data: z.array(
-      z.object({
-        esp: z.string(),
-        kind: z.string(),
-        state: z.enum(['active']),
-        health: z.enum(['healthy', 'unhealthy']),
-        goodRounds: z.int(),
-        badRounds: z.int(),
-        weight: z.int(),
-        limits: z.object({ deliveriesPerCall: z.int(), bytesPerCall: z.int(), concurrentCalls: z.int() }),
-        lastError: z.string().nullable(),
-        updatedAt: isoTime.nullable(),
-      }),
-    ),
-  })
-  .meta({ id: 'EspList' });
 
 export const domainAnswer = z
   .object({

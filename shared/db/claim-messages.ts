@@ -22,6 +22,8 @@ export interface NewMessage {
   readonly esp: string;
   /** Not before this time, as ISO 8601; null for at once. */
   readonly sendAt: string | null;
+  /** Why it has to wait until then, when nobody asked for it. */
+  readonly waitsFor?: string | undefined;
   /** How long the claim holds, in ms. */
   readonly leaseMs: number;
 }
@@ -39,18 +41,19 @@ export const insertAndClaim = async (
   const { rows } = await db.query<{ id: string }>(
     `with stored as (
        insert into messages (id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
-                             status, attempt, lease_token, lease_until, claimed_at, due_at)
+                             status, attempt, lease_token, lease_until, claimed_at, due_at, reason)
        select id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
               case when is_later then 'scheduled' else 'sending' end,
               case when is_later then 0 else 1 end,
               case when is_later then null else $12::uuid end,
               case when is_later then null else now() + lease_ms * interval '1 ms' end,
               case when is_later then null else now() end,
-              case when is_later then send_at end
+              case when is_later then send_at end,
+              case when is_later then waits_for end
        from (select *, coalesce(send_at > now(), false) as is_later
              from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-                         $9::text[], $10::text[], $11::timestamptz[], $13::int[])
-               as m(id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp, send_at, lease_ms)) m
+                         $9::text[], $10::text[], $11::timestamptz[], $13::int[], $14::text[])
+               as m(id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp, send_at, lease_ms, waits_for)) m
        on conflict (id) do nothing
        returning id, status
      ) select id from stored where status = 'sending'`,
@@ -68,6 +71,7 @@ export const insertAndClaim = async (
       messages.map((message) => message.sendAt),
       leaseToken,
       messages.map((message) => message.leaseMs),
+      messages.map((message) => message.waitsFor ?? null),
     ],
   );
   return new Set(rows.map((row) => row.id));
@@ -87,6 +91,8 @@ export interface DueMessage {
   readonly esp: string;
   /** Attempts up to now. */
   readonly attempt: number;
+  /** Why it waited, or what its last attempt met; null when it only waited for its time. */
+  readonly reason: string | null;
   readonly createdAt: Date;
 }
 
@@ -103,9 +109,10 @@ export const lockDueMessages = async (db: Database, ids: readonly string[]): Pro
     batch_id: string;
     esp: string;
     attempt: number;
+    reason: string | null;
     created_at: Date;
   }>(
-    `select id, request_id, account_id, email, name, data, mailbox_provider, batch_id, esp, attempt, created_at
+    `select id, request_id, account_id, email, name, data, mailbox_provider, batch_id, esp, attempt, reason, created_at
      from messages where id = any($1::uuid[]) and status in ('queued', 'scheduled') and due_at <= now()
      order by id for update skip locked`,
     [ids],
@@ -121,6 +128,7 @@ export const lockDueMessages = async (db: Database, ids: readonly string[]): Pro
     batchId: row.batch_id,
     esp: row.esp,
     attempt: row.attempt,
+    reason: row.reason,
     createdAt: row.created_at,
   }));
 };
@@ -155,5 +163,18 @@ export const failDue = async (
     `update messages m set status = 'failed', reason = f.reason, lease_token = null, lease_until = null, due_at = null, updated_at = now()
      from unnest($1::uuid[], $2::text[]) as f(id, reason) where m.id = f.id`,
     [messages.map((message) => message.id), messages.map((message) => message.reason)],
+  );
+};
+
+/** Puts locked messages off to their times, each with its reason. */
+export const putOffDue = async (
+  db: Database,
+  waits: ReadonlyMap<string, { readonly until: string; readonly reason: string }>,
+): Promise<void> => {
+  if (waits.size === 0) return;
+  await db.query(
+    `update messages m set status = 'scheduled', due_at = p.until, reason = p.reason, lease_until = null, updated_at = now()
+     from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as p(id, until, reason) where m.id = p.id`,
+    [[...waits.keys()], [...waits.values()].map(({ until }) => until), [...waits.values()].map(({ reason }) => reason)],
   );
 };

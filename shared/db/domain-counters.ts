@@ -56,3 +56,17 @@ export const loadDomain = async (db: Database, domain: string): Promise<DomainCo
         updatedAt: row.updated_at,
       };
 };
+
+/** Which of the domains take mail for any address, going by more deliveries than the threshold and no bounce. */
+export const catchAllDomains = async (
+  db: Database,
+  domains: readonly string[],
+  deliveredThreshold: number,
+): Promise<ReadonlySet<string>> => {
+  if (domains.length === 0) return new Set();
+  const { rows } = await db.query<{ domain: string }>(
+    'select domain from domain_counters where domain = any($1::text[]) and bounced = 0 and delivered > $2',
+    [[...new Set(domains)], deliveredThreshold],
+  );
+  return new Set(rows.map((row) => row.domain));
+};

@@ -1,4 +1,4 @@
-import type { EspHealth } from '../domain/judge-health.ts';
+import type { EspHealth } from '../domain/esp-health.ts';
 import type { Database } from './connect.ts';
 
 export interface RoundCalls {
@@ -31,39 +31,15 @@ export const addCalls = async (db: Database, calls: readonly RoundCalls[], round
   );
 };
 
+/** On which Postgres tells that an ESP's health or controls have changed. */
+export const routingChannel = 'mailfleet_routing';
+
 export interface StoredHealth extends EspHealth {
   readonly esp: string;
   readonly lastRound: number;
   readonly lastError: string | null;
   readonly updatedAt: Date;
 }
-
-/** The health of every ESP that has one. */
-export const loadHealth = async (db: Database): Promise<ReadonlyMap<string, StoredHealth>> => {
-  const { rows } = await db.query<{
-    esp: string;
-    state: EspHealth['state'];
-    good_rounds: number;
-    bad_rounds: number;
-    last_round: string;
-    last_error: string | null;
-    updated_at: Date;
-  }>(`select esp, state, good_rounds, bad_rounds, last_round, last_error, updated_at from esp_health`);
-  return new Map(
-    rows.map((row) => [
-      row.esp,
-      {
-        esp: row.esp,
-        state: row.state,
-        goodRounds: row.good_rounds,
-        badRounds: row.bad_rounds,
-        lastRound: Number(row.last_round),
-        lastError: row.last_error,
-        updatedAt: row.updated_at,
-      },
-    ]),
-  );
-};
 
 /** Rounds that have ended and are not judged yet, oldest first; those of a day ago and older are removed. */
 export const closedRounds = async (
@@ -97,14 +73,51 @@ export const closedRounds = async (
   }));
 };
 
-/** Writes an ESP's health; its version grows with every change. */
-export const storeHealth = async (db: Database, health: Omit<StoredHealth, 'updatedAt'>): Promise<void> => {
-  await db.query(
-    `insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, last_error, version)
-     values ($1, $2, $3, $4, $5, $6, 1)
-     on conflict (esp) do update set state = excluded.state, good_rounds = excluded.good_rounds, bad_rounds = excluded.bad_rounds,
-       last_round = excluded.last_round, last_error = coalesce(excluded.last_error, t.last_error), version = t.version + 1, updated_at = now()
-     where t.last_round < excluded.last_round`,
-    [health.esp, health.state, health.goodRounds, health.badRounds, health.lastRound, health.lastError],
+/**
+ * Writes an ESP's health after a round, unless a later one is there already, and tells every process that listens. Answers
+ * whether it was written.
+ */
+export const storeHealth = async (db: Database, health: Omit<StoredHealth, 'updatedAt'>): Promise<boolean> => {
+  const { rowCount } = await db.query(
+    `with stored as (
+       insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, last_error, trips, changed_round, version)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+       on conflict (esp) do update set state = excluded.state, good_rounds = excluded.good_rounds, bad_rounds = excluded.bad_rounds,
+         last_round = excluded.last_round, last_error = coalesce(excluded.last_error, t.last_error), trips = excluded.trips,
+         changed_round = excluded.changed_round, version = t.version + 1, updated_at = now()
+       where t.last_round < excluded.last_round returning esp
+     ) select pg_notify('${routingChannel}', esp) from stored`,
+    [
+      health.esp,
+      health.state,
+      health.goodRounds,
+      health.badRounds,
+      health.lastRound,
+      health.lastError,
+      health.trips,
+      health.changedRound ?? null,
+    ],
   );
+  return (rowCount ?? 0) > 0;
+};
+
+/**
+ * Takes the probes of this round for those of the given ESPs whose probe nobody took yet: one message a round for the
+ * whole fleet. Answers the ESPs that are now the caller's to try.
+ */
+export const takeProbes = async (
+  db: Database,
+  esps: readonly string[],
+  roundSeconds: number,
+): Promise<readonly string[]> => {
+  if (esps.length === 0) return [];
+  const { rows } = await db.query<{ esp: string }>(
+    `insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, version, probe_round)
+     select esp, 'healthy', 0, 0, -1, 1, floor(extract(epoch from now()) / $2::int)::bigint
+     from unnest($1::text[]) as e(esp) order by esp
+     on conflict (esp) do update set probe_round = excluded.probe_round where t.probe_round < excluded.probe_round
+     returning esp`,
+    [esps, roundSeconds],
+  );
+  return rows.map((row) => row.esp);
 };

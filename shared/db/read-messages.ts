@@ -1,4 +1,7 @@
+import { restrictWeights } from '../domain/apportion.ts';
+import type { ByCell } from '../domain/policies/policy.ts';
 import type { Database } from './connect.ts';
+import type { NewDecision } from './weight-decisions.ts';
 
 /** How many messages of a request are stored, by state. */
 export const countStates = async (db: Database, requestId: string): Promise<Readonly<Record<string, number>>> => {
@@ -23,6 +26,7 @@ export interface MessageRow {
   readonly request_id: string;
   readonly account_id: string;
   readonly email: string;
+  readonly mailbox_provider: string;
   readonly status: string;
   readonly esp: string;
   readonly attempt: number;
@@ -37,7 +41,7 @@ export interface MessageRow {
 }
 
 const columns =
-  'id, request_id, account_id, email, status, esp, attempt, duplicate_suspected, reason, opens, clicks, claimed_at, due_at, created_at, updated_at';
+  'id, request_id, account_id, email, mailbox_provider, status, esp, attempt, duplicate_suspected, reason, opens, clicks, claimed_at, due_at, created_at, updated_at';
 
 export interface MessageFilter {
   readonly accountId: string;
@@ -98,9 +102,45 @@ export interface MessageDetails {
   readonly message: MessageRow;
   readonly attempts: readonly AttemptRow[];
   readonly events: readonly EventRow[];
-  readonly decision:
-    { readonly weights: Record<string, number> | null; readonly policy: string; readonly reason: string } | undefined;
+  readonly decision: FollowedDecision | undefined;
 }
+
+/** The decision that a message's request followed. */
+export interface FollowedDecision {
+  readonly id: number;
+  readonly window: NewDecision['window'];
+  readonly decidedAt: Date;
+  readonly policy: string;
+  readonly reason: string;
+  /** Of the whole request. */
+  readonly weights: Readonly<Record<string, number>>;
+  readonly mailboxProvider: string;
+  /** Those of its mailbox provider among the ESPs that the request might use. */
+  readonly providerWeights: Readonly<Record<string, number>>;
+}
+
+interface FollowedRow {
+  weights: Record<string, number> | null;
+  esps: string[] | null;
+  id: string;
+  window: NewDecision['window'];
+  decided_at: Date;
+  policy: string;
+  reason: string;
+  all_weights: Record<string, number>;
+  provider_weights: ByCell | null;
+}
+
+const followed = (row: FollowedRow, mailboxProvider: string): FollowedDecision => ({
+  id: Number(row.id),
+  window: row.window,
+  decidedAt: row.decided_at,
+  policy: row.policy,
+  reason: row.reason,
+  weights: row.weights ?? {},
+  mailboxProvider,
+  providerWeights: restrictWeights(row.provider_weights?.[mailboxProvider] ?? row.all_weights, row.esps ?? undefined),
+});
 
 /** One message of an account with its attempts, events and the decision it followed. */
 export const loadMessage = async (db: Database, accountId: string, id: string): Promise<MessageDetails | undefined> => {
@@ -119,10 +159,13 @@ export const loadMessage = async (db: Database, accountId: string, id: string): 
       `select type, at, esp, machine, reason from events where message_id = $1 order by at, stored_at`,
       [id],
     ),
-    db.query<{ weights: Record<string, number> | null; policy: string; reason: string }>(
-      `select r.weights, d.policy, d.reason from requests r join weight_decisions d on d.id = r.decision_id where r.id = $1`,
+    db.query<FollowedRow>(
+      `select r.weights, r.esps, d.id, d."window", d.decided_at, d.policy, d.reason, d.weights as all_weights, d.provider_weights
+       from requests r join weight_decisions d on d.id = r.decision_id where r.id = $1`,
       [message.request_id],
     ),
   ]);
-  return { message, attempts: attempts.rows, events: events.rows, decision: decisions.rows[0] };
+  const [row] = decisions.rows;
+  const decision = row === undefined ? undefined : followed(row, message.mailbox_provider);
+  return { message, attempts: attempts.rows, events: events.rows, decision };
 };

@@ -1,4 +1,5 @@
 import type { SharedContent } from '../contracts/email.ts';
+import type { SplitPlan } from '../domain/plan-split.ts';
 import type { Database } from './connect.ts';
 
 export interface NewRequest {
@@ -11,12 +12,15 @@ export interface NewRequest {
   readonly batchId: string | null;
   readonly esps: readonly string[] | null;
   readonly content: SharedContent;
+  /** Domain of `from`; null where it is not known. */
+  readonly senderDomain?: string | null;
 }
 
 export interface StoredRequest extends NewRequest {
   readonly decisionId: number | null;
   readonly weights: Readonly<Record<string, number>> | null;
   readonly split: Readonly<Record<string, number>> | null;
+  readonly plan: SplitPlan | null;
   readonly createdAt: Date;
 }
 
@@ -29,11 +33,12 @@ export const insertRequests = async (db: Database, requests: readonly NewRequest
   // Sorted, so that two processes with several requests in common lock them in the same order.
   const rows = [...requests].sort((a, b) => (a.id < b.id ? -1 : 1));
   const { rows: inserted } = await db.query<{ id: string }>(
-    `insert into requests (id, account_id, lane, class, policy, total, batch_id, esps, content)
+    `insert into requests (id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain)
      select r.id, r.account_id, r.lane, r.class, r.policy, r.total, r.batch_id,
-            case when r.esps is null then null else array(select jsonb_array_elements_text(r.esps)) end, r.content
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::jsonb[], $9::jsonb[])
-       as r(id, account_id, lane, class, policy, total, batch_id, esps, content)
+            case when r.esps is null then null else array(select jsonb_array_elements_text(r.esps)) end, r.content, r.sender_domain
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::jsonb[], $9::jsonb[],
+                 $10::text[])
+       as r(id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain)
      on conflict (id) do nothing
      returning id`,
     [
@@ -46,6 +51,7 @@ export const insertRequests = async (db: Database, requests: readonly NewRequest
       rows.map((row) => row.batchId),
       rows.map((row) => (row.esps === null ? null : JSON.stringify(row.esps))),
       rows.map((row) => JSON.stringify(row.content)),
+      rows.map((row) => row.senderDomain ?? null),
     ],
   );
   return new Set(inserted.map((row) => row.id));
@@ -59,18 +65,21 @@ export const storeRequestPlans = async (
     readonly decisionId: number;
     readonly weights: Readonly<Record<string, number>>;
     readonly split: Readonly<Record<string, number>>;
+    /** The split by mailbox provider. */
+    readonly plan: SplitPlan;
   }[],
 ): Promise<void> => {
   if (plans.length === 0) return;
   await db.query(
-    `update requests r set decision_id = p.decision_id, weights = p.weights, split = p.split
-     from unnest($1::text[], $2::bigint[], $3::jsonb[], $4::jsonb[]) as p(id, decision_id, weights, split)
+    `update requests r set decision_id = p.decision_id, weights = p.weights, split = p.split, plan = p.plan
+     from unnest($1::text[], $2::bigint[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) as p(id, decision_id, weights, split, plan)
      where r.id = p.id`,
     [
       plans.map((plan) => plan.id),
       plans.map((plan) => plan.decisionId),
       plans.map((plan) => JSON.stringify(plan.weights)),
       plans.map((plan) => JSON.stringify(plan.split)),
+      plans.map((plan) => JSON.stringify(plan.plan)),
     ],
   );
 };
@@ -85,9 +94,11 @@ interface RequestRow {
   batch_id: string | null;
   esps: string[] | null;
   content: SharedContent;
+  sender_domain: string | null;
   decision_id: string | null;
   weights: Record<string, number> | null;
   split: Record<string, number> | null;
+  plan: SplitPlan | null;
   created_at: Date;
 }
 
@@ -99,7 +110,7 @@ export const loadRequests = async (
 ): Promise<ReadonlyMap<string, StoredRequest>> => {
   const content = options.withContent ? 'content' : `'{"from":""}'::jsonb as content`;
   const { rows } = await db.query<RequestRow>(
-    `select id, account_id, lane, class, policy, total, batch_id, esps, ${content}, decision_id, weights, split, created_at
+    `select id, account_id, lane, class, policy, total, batch_id, esps, ${content}, sender_domain, decision_id, weights, split, plan, created_at
      from requests where id = any($1::text[])`,
     [ids],
   );
@@ -116,9 +127,11 @@ export const loadRequests = async (
         batchId: row.batch_id,
         esps: row.esps,
         content: row.content,
+        senderDomain: row.sender_domain,
         decisionId: row.decision_id === null ? null : Number(row.decision_id),
         weights: row.weights,
         split: row.split,
+        plan: row.plan,
         createdAt: row.created_at,
       },
     ]),

@@ -106,3 +106,13 @@ export const removeSeeded = async (db: Database, mark: SeedMark): Promise<number
   await db.query('drop table seeded, seeded_events, seeded_counts');
   return removed.rowCount ?? 0;
 };
+
+/** Says of the seeded ESPs that they have told outcomes since `since`, a second or two after each message. */
+export const seedDelays = async (db: Database, esps: readonly string[], since: Date): Promise<void> => {
+  await db.query(
+    `insert into outcome_delays as t (esp, bucket, count, min_ms, max_ms, since)
+     select esp, 4, 1000, 1000, 2000, $2 from unnest($1::text[]) as e(esp)
+     on conflict (esp, bucket) do update set since = least(t.since, excluded.since)`,
+    [esps, since],
+  );
+};

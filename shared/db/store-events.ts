@@ -91,6 +91,8 @@ export interface LockedMessage {
   readonly accountId: string;
   readonly mailboxProvider: string;
   readonly batchId: string;
+  /** Null for requests of older versions. */
+  readonly senderDomain: string | null;
   /** When the latest attempt began: the time of sending that statistics go by. */
   readonly claimedAt: Date;
 }
@@ -107,10 +109,13 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     account_id: string;
     mailbox_provider: string;
     batch_id: string;
+    sender_domain: string | null;
     claimed_at: Date;
   }>(
-    `select id, status, opens, clicks, esp, account_id, mailbox_provider, batch_id, coalesce(claimed_at, created_at) as claimed_at
-     from messages where id = any($1::uuid[]) order by id for no key update`,
+    `select m.id, m.status, m.opens, m.clicks, m.esp, m.account_id, m.mailbox_provider, m.batch_id, r.sender_domain,
+            coalesce(m.claimed_at, m.created_at) as claimed_at
+     from messages m left join requests r on r.id = m.request_id
+     where m.id = any($1::uuid[]) order by m.id for no key update of m`,
     [ids],
   );
   return rows.map((row) => ({
@@ -122,6 +127,7 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     accountId: row.account_id,
     mailboxProvider: row.mailbox_provider,
     batchId: row.batch_id,
+    senderDomain: row.sender_domain,
     claimedAt: row.claimed_at,
   }));
 };

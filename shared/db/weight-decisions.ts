@@ -1,7 +1,19 @@
-import type { EspEvidence } from '../domain/weigh-esps.ts';
+import type { EspEvidence, Evidence } from '../domain/evidence.ts';
+import type { ByCell, Memory } from '../domain/policies/policy.ts';
 import type { Database } from './connect.ts';
 
 export type EvidenceByEsp = Readonly<Record<string, EspEvidence>>;
+
+/** Every number behind a decision. */
+export interface DecisionBasis {
+  /** What became known in the window, by ESP and mailbox provider. */
+  readonly cells: Evidence;
+  readonly scores: ByCell;
+  /** What each ESP was allowed when it was decided, in words. */
+  readonly allowances: Readonly<Record<string, string>>;
+  /** What the policy keeps for the next batch. */
+  readonly memory?: Memory | undefined;
+}
 
 export interface NewDecision {
   readonly accountId: string;
@@ -9,13 +21,20 @@ export interface NewDecision {
   readonly batchId: string;
   readonly window: '30d' | 'since-last-batch';
   readonly policy: string;
-  /** One sentence for a person. */
+  /** A sentence for a person. */
   readonly reason: string;
+  /** Averaged over the mailbox providers' shares of the account's mail; 1000 in all. */
   readonly weights: Readonly<Record<string, number>>;
+  readonly providerWeights: ByCell;
+  /** What became known in the window, by ESP. */
   readonly evidence: EvidenceByEsp;
+  readonly basis: DecisionBasis;
   /** Running totals at the time of the decision; the next batch's evidence is what came since. */
-  readonly totals: EvidenceByEsp | null;
+  readonly totals: Evidence | null;
 }
+
+/** What each ESP is owed of requests of one recipient: by mailbox provider, then by ESP. */
+export type Carry = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export interface Decision extends NewDecision {
   readonly id: number;
@@ -30,8 +49,10 @@ interface DecisionRow {
   policy: string;
   reason: string;
   weights: Record<string, number>;
+  provider_weights: ByCell | null;
   evidence: EvidenceByEsp;
-  totals: EvidenceByEsp | null;
+  basis: DecisionBasis | null;
+  totals: Evidence | null;
   decided_at: Date;
 }
 
@@ -43,17 +64,22 @@ const fromRow = (row: DecisionRow): Decision => ({
   policy: row.policy,
   reason: row.reason,
   weights: row.weights,
+  // Decisions of an older version told no mailbox providers apart, and their totals do not fit ours.
+  providerWeights: row.provider_weights ?? {},
   evidence: row.evidence,
-  totals: row.totals,
+  basis: row.basis ?? { cells: {}, scores: {}, allowances: {} },
+  totals: row.basis === null ? null : row.totals,
   decidedAt: row.decided_at,
 });
 
-const columns = 'id, account_id, batch_id, "window", policy, reason, weights, evidence, totals, decided_at';
+const columns =
+  'id, account_id, batch_id, "window", policy, reason, weights, provider_weights, evidence, basis, totals, decided_at';
 
 export const insertDecision = async (db: Database, decision: NewDecision): Promise<Decision> => {
   const { rows } = await db.query<DecisionRow>(
-    `insert into weight_decisions (account_id, batch_id, "window", policy, reason, weights, evidence, totals)
-     values ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8::jsonb) returning ${columns}`,
+    `insert into weight_decisions (account_id, batch_id, "window", policy, reason, weights, provider_weights, evidence, basis, totals)
+     values ($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8::jsonb, $9::jsonb, $10::jsonb)
+     returning ${columns}`,
     [
       decision.accountId,
       decision.batchId,
@@ -61,7 +87,9 @@ export const insertDecision = async (db: Database, decision: NewDecision): Promi
       decision.policy,
       decision.reason,
       JSON.stringify(decision.weights),
+      JSON.stringify(decision.providerWeights),
       JSON.stringify(decision.evidence),
+      JSON.stringify(decision.basis),
       decision.totals === null ? null : JSON.stringify(decision.totals),
     ],
   );
@@ -89,19 +117,69 @@ export const decisionById = async (db: Database, id: number): Promise<Decision |
 };
 
 /**
- * Takes the next `count` positions of a decision's counter and answers the first of them: requests of one recipient
- * stand on consecutive positions, so that together they follow the weights.
+ * What each ESP is owed of an account's requests of one recipient. Locked until the transaction ends, so that whoever
+ * plans the next ones waits for `storeCarry`.
  */
-export const takePositions = async (db: Database, decisionId: number, count: number): Promise<number> => {
-  const { rows } = await db.query<{ counter: string }>(
-    `update weight_decisions set counter = counter + $2 where id = $1 returning counter`,
-    [decisionId, count],
+export const lockCarry = async (db: Database, accountId: string): Promise<Carry> => {
+  const { rows } = await db.query<{ carry: Carry }>(
+    `insert into single_carries as c (account_id) values ($1)
+     on conflict (account_id) do update set carry = c.carry returning carry`,
+    [accountId],
   );
-  return Number(rows[0]?.counter ?? count) - count;
+  return rows[0]?.carry ?? {};
 };
 
-/** Accounts with statistics in the last 30 days, the ones whose weights can have changed. */
+/** Stores what is owed after `positions` more requests of one recipient that followed the decision. */
+export const storeCarry = async (
+  db: Database,
+  accountId: string,
+  carry: Carry,
+  followed: { readonly decisionId: number; readonly positions: number },
+): Promise<void> => {
+  await db.query(
+    `with stored as (update single_carries set carry = $2::jsonb where account_id = $1)
+     update weight_decisions set counter = counter + $4 where id = $3`,
+    [accountId, JSON.stringify(carry), followed.decisionId, followed.positions],
+  );
+};
+
+/** Accounts that ever sent, the ones whose weights can have changed. */
 export const accountsWithEvidence = async (db: Database): Promise<string[]> => {
   const { rows } = await db.query<{ account_id: string }>(`select distinct account_id from esp_totals order by 1`);
   return rows.map((row) => row.account_id);
+};
+
+/** What stood at a time. */
+export interface HistoryPoint {
+  readonly at: Date;
+  readonly policy: string;
+  readonly reason: string;
+  readonly weights: Readonly<Record<string, number>>;
+  /** What each ESP was allowed, in words; null in decisions of an older version. */
+  readonly allowances: Readonly<Record<string, string>> | null;
+}
+
+/**
+ * The standing weights of an account over time, oldest first: the last decision of each step of so many seconds, after
+ * the one that stood when it begins - decisions are rare while nothing changes.
+ */
+export const weightHistory = async (
+  db: Database,
+  accountId: string,
+  since: Date,
+  stepSeconds: number,
+): Promise<HistoryPoint[]> => {
+  const { rows } = await db.query<HistoryPoint>(
+    `with standing as (
+       select id, decided_at as at, policy, reason, weights, basis -> 'allowances' as allowances
+       from weight_decisions where account_id = $1 and batch_id = ''
+     ), before as (select * from standing where at < $2 order by id desc limit 1)
+     select at, policy, reason, weights, allowances from before
+     union all
+     (select distinct on (floor(extract(epoch from at) / $3::int)) at, policy, reason, weights, allowances
+      from standing where at >= $2 order by floor(extract(epoch from at) / $3::int), id desc)
+     order by at`,
+    [accountId, since, stepSeconds],
+  );
+  return rows;
 };

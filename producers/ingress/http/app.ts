@@ -11,14 +11,18 @@ import {
 } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import type { IngressContext } from './ingress-context.ts';
+import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { emailRoutes } from './routes/emails.ts';
+import { espHistoryRoutes } from './routes/esp-history.ts';
 import { espRoutes } from './routes/esps.ts';
 import { healthRoutes } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { senderRoutes } from './routes/senders.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { weightRoutes } from './routes/weights.ts';
+import { whatIfRoutes } from './routes/what-if.ts';
 
 const ownRequestId = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -62,7 +66,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (documentObject) => markOptionalBodies(jsonSchemaTransformObject(documentObject)),
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
@@ -72,7 +76,10 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     emailRoutes,
     messageRoutes,
     weightRoutes,
+    whatIfRoutes,
     espRoutes,
+    espHistoryRoutes,
+    senderRoutes,
     domainRoutes,
     webhookRoutes,
   ]) {

@@ -8,6 +8,12 @@ export interface Caller {
   readonly isAdmin: boolean;
 }
 
+/** The caller again, if an admin; anybody else is answered 403. */
+export const requireAdmin = (caller: Caller): Caller => {
+  if (caller.isAdmin) return caller;
+  throw new HttpProblem(403, 'Not allowed', { detail: 'This needs the key of an admin.' });
+};
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**

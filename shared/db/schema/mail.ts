@@ -30,13 +30,19 @@ export const requests = pgTable(
     batchId: text('batch_id'),
     esps: text('esps').array(),
     content: jsonb('content').notNull(),
+    /** Domain of `from`; null in rows of older versions. */
+    senderDomain: text('sender_domain'),
     decisionId: bigint('decision_id', { mode: 'number' }),
     weights: jsonb('weights').$type<Record<string, number>>(),
     split: jsonb('split').$type<Record<string, number>>(),
+    /** The split by mailbox provider, then by ESP; what its parts are cut from. */
+    plan: jsonb('plan').$type<Record<string, Record<string, number>>>(),
     createdAt: at('created_at').notNull().defaultNow(),
   },
   (table) => [
     index('requests_account_created').on(table.accountId, table.createdAt),
+    // Asked before a decision is removed.
+    index('requests_decision').on(table.decisionId),
     index('requests_heavy')
       .on(table.createdAt)
       .where(sql`content ? 'contentRef'`),

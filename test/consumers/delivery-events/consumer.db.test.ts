@@ -6,14 +6,14 @@ import type { DeliveryEvent, DeliveryRecord } from '../../../shared/contracts/de
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
 import { loadDomain } from '../../../shared/db/domain-counters.ts';
-import { runningTotals } from '../../../shared/db/statistics.ts';
+import { loadDelays } from '../../../shared/db/outcome-delays.ts';
 import { judgeDomain } from '../../../shared/domain/judge-domain.ts';
 import { publicMessageId } from '../../../shared/domain/request-ids.ts';
 import { FenceError } from '../../../shared/errors.ts';
 import type { Incoming } from '../../../shared/runtime/define-consumer.ts';
 import { createLog } from '../../../shared/runtime/log.ts';
 import { createMetrics } from '../../../shared/runtime/metrics.ts';
-import { aMessage, alterMessage, storedMessage, useDatabase } from '../../shared/db/tables.ts';
+import { aMessage, alterMessage, storedMessage, storedTotals, useDatabase } from '../../shared/db/tables.ts';
 
 const database = useDatabase();
 const consumerOn = (pool: typeof database.pool, epoch = 0) =>
@@ -23,6 +23,7 @@ const consumerOn = (pool: typeof database.pool, epoch = 0) =>
     log: createLog({ name: 'test', level: 'silent' }),
     metrics: createMetrics('test'),
     epoch,
+    deliveredThreshold: 1_000,
   });
 
 /** Records of one partition, from the given offset on. */
@@ -69,7 +70,9 @@ const everything = async (): Promise<unknown> => {
     events: await of('select esp, event_day, event_hash, message_id, type from events order by event_hash'),
     messages: await of('select id, status, opens, clicks, attempt from messages order by id'),
     statistics: await of('select * from esp_statistics order by esp, minute'),
+    cohorts: await of('select * from esp_cohorts order by esp, second'),
     totals: await of('select * from esp_totals order by esp'),
+    delays: await of('select * from outcome_delays order by esp, bucket'),
     domains: await of('select domain, delivered, bounced, first_bounce_at from domain_counters order by domain'),
     fence: await of('select partition, next_offset, last_timestamp from consumer_offsets order by partition'),
   };
@@ -113,7 +116,7 @@ describe('Delivery events', () => {
     for (let copy = 0; copy < 5; copy += 1) {
       await handle(placed([...events, { events: [...events].reverse() }], copy * 20), { partition: copy % 2 });
     }
-    expect(await runningTotals(database.pool, 'admin')).toMatchObject({
+    expect(await storedTotals(database.pool)).toMatchObject({
       sendgrid: { delivered: 3, opened: 3, clicked: 3, bounced: 0 },
     });
     for (const id of ids)
@@ -131,14 +134,14 @@ describe('Delivery events', () => {
         o: 'opened',
         c: 'complained',
       };
-      const before = await runningTotals(database.pool, 'admin');
+      const before = await storedTotals(database.pool);
       let offset = results.length * 100;
       for (const letter of order) {
         await handle(placed([about(id, typeOf[letter] ?? 'failed')], offset));
         offset += 1;
       }
       const { status, opens } = await storedMessage(database.pool, id);
-      const now = (await runningTotals(database.pool, 'admin'))['sendgrid'];
+      const now = (await storedTotals(database.pool))['sendgrid'];
       const outcomes = ['delivered', 'opened', 'bounced', 'complained'] as const;
       const grown = outcomes.map((name) => (now?.[name] ?? 0) - (before['sendgrid']?.[name] ?? 0));
       results.push({ status, opens, grown });
@@ -153,7 +156,7 @@ describe('Delivery events', () => {
     await handle(placed([about(id, 'delivered'), about(id, 'bounced')]));
     await handle(placed([again('delivered'), about(id, 'complained')], 2));
     await handle(placed([again('bounced'), again('complained'), again('delivered')], 4));
-    expect(await runningTotals(database.pool, 'admin')).toMatchObject({
+    expect(await storedTotals(database.pool)).toMatchObject({
       sendgrid: { delivered: 1, bounced: 1, complained: 1 },
     });
   });
@@ -163,7 +166,7 @@ describe('Delivery events', () => {
     await alterMessage(database.pool, id, `status = 'unknown', due_at = now() + interval '1 min'`);
     await handle(placed([about(id, 'delivered')]));
     expect(await storedMessage(database.pool, id)).toMatchObject({ status: 'delivered', due_in_ms: null });
-    expect(await runningTotals(database.pool, 'admin')).toMatchObject({ sendgrid: { sent: 1, delivered: 1 } });
+    expect(await storedTotals(database.pool)).toMatchObject({ sendgrid: { sent: 1, delivered: 1 } });
   });
 
   it('of two ESPs for one message are credited to each, in the minute of the message’s send', async () => {
@@ -254,6 +257,42 @@ describe('Delivery events', () => {
       ),
     );
     expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(430);
-    expect(await runningTotals(database.pool, 'admin')).toMatchObject({ sendgrid: { delivered: 30 } });
+    expect(await storedTotals(database.pool)).toMatchObject({ sendgrid: { delivered: 30 } });
+  });
+
+  it('of a catch-all are counted as such: when the domain had proved to be one, and for a delivery alone', async () => {
+    const ids = [await sent(), await sent(), await sent()] as const;
+    await handle(placed([{ ...delivered, count: 1_000 }]));
+    await handle(placed([about(ids[0], 'delivered')], 1));
+    expect((await storedTotals(database.pool))['sendgrid']).toMatchObject({ delivered: 1, catch_all: 0 });
+    await handle(placed([about(ids[1], 'delivered'), about(ids[1], 'opened')], 2));
+    await handle(placed([about(ids[0], 'opened'), { ...about(ids[2], 'delivered'), domain: 'another.org' }], 4));
+    expect((await storedTotals(database.pool))['sendgrid']).toMatchObject({ delivered: 3, opened: 2, catch_all: 1 });
+    const { rows } = await database.pool.query('select sum(catch_all)::int as n from esp_cohorts');
+    expect(rows).toEqual([{ n: 1 }]);
+  });
+
+  it('tell how long outcomes take, by what settles a message and by nothing else', async () => {
+    const [one, other] = [await sent(), await sent()];
+    await alterMessage(database.pool, one, `claimed_at = now() - interval '10 min'`);
+    await alterMessage(database.pool, other, `claimed_at = now() - interval '2 h'`);
+    await handle(
+      placed([about(one, 'opened'), about(one, 'clicked'), about(one, 'delivered'), about(one, 'complained')]),
+    );
+    await handle(placed([about(one, 'delivered', { id: 'again' }), about(other, 'bounced', { esp: 'ses' })], 4));
+    const delays = await loadDelays(database.pool);
+    const [ten, hours] = [600_000, 7_200_000];
+    expect(delays['sendgrid']?.buckets).toEqual([
+      { bucket: expect.any(Number), count: 1, minMs: expect.any(Number), maxMs: expect.any(Number) },
+    ]);
+    for (const [esp, leastMs] of [
+      ['sendgrid', ten],
+      ['ses', hours],
+    ] as const) {
+      const { sinceMs = Infinity, buckets: [bucket] = [] } = delays[esp] ?? {};
+      expect(bucket?.maxMs).toBeGreaterThanOrEqual(leastMs);
+      expect(bucket?.maxMs).toBeLessThan(leastMs + 60_000);
+      expect(sinceMs).toBeLessThanOrEqual(Date.now() - leastMs);
+    }
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { claimsOn } from '../../../consumers/email-send/consumer-claims.ts';
 import { heavyContentsFrom } from '../../../consumers/email-send/consumer-content.ts';
+import { routingOn } from '../../../consumers/email-send/consumer-routing.ts';
 import { portsOn } from '../../../consumers/email-send/consumer-ports.ts';
 import { emailSend } from '../../../consumers/email-send/consumer.ts';
 import type { DeliveryPorts } from '../../../consumers/email-send/deliver-messages.ts';
@@ -13,11 +14,14 @@ import { emailRecord, type EmailRequest, type SendRecord } from '../../../shared
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
 import { decideStanding } from '../../../shared/db/decide-weights.ts';
+import { changeControls } from '../../../shared/db/esp-controls.ts';
+import { storeHealth } from '../../../shared/db/esp-health.ts';
+import type { EspControls } from '../../../shared/db/esp-states.ts';
 import { expireLeases, releaseUnknown, takeDueMessages } from '../../../shared/db/due-messages.ts';
 import { loadRequests } from '../../../shared/db/requests.ts';
-import { runningTotals } from '../../../shared/db/statistics.ts';
-import { insertDecision, latestDecision } from '../../../shared/db/weight-decisions.ts';
+import { insertDecision, latestDecision, type NewDecision } from '../../../shared/db/weight-decisions.ts';
 import { apportion } from '../../../shared/domain/apportion.ts';
+import { mailboxProviders } from '../../../shared/domain/mailbox-provider.ts';
 import { messageUuid } from '../../../shared/domain/request-ids.ts';
 import { unknownWindowMs } from '../../../shared/domain/retry-rules.ts';
 import { InfrastructureError } from '../../../shared/errors.ts';
@@ -26,7 +30,8 @@ import type { Incoming } from '../../../shared/runtime/define-consumer.ts';
 import { createLog, type Logger } from '../../../shared/runtime/log.ts';
 import { createMetrics, type Metrics } from '../../../shared/runtime/metrics.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { storedMessage, useDatabase } from '../../shared/db/tables.ts';
+import { weighingOf } from '../../support/weighing.ts';
+import { storedMessage, storedTotals, useDatabase } from '../../shared/db/tables.ts';
 import { someLimits } from './deliveries.ts';
 
 const database = useDatabase();
@@ -52,6 +57,8 @@ const espOf = (name: string, answer: (delivery: Delivery) => DeliveryAnswer = ()
   };
   return { esp, got };
 };
+// A round of a day, so that none ends while a test runs.
+const roundSeconds = 86_400;
 const twoEsps = () => [espOf('alpha'), espOf('beta')] as const;
 
 /** One process of the lane: claims and ports of its own on the one database. */
@@ -71,17 +78,20 @@ const processOf = (
     put: () => Promise.resolve(),
     remove: () => Promise.resolve(),
   });
+  const weighing = weighingOf('rates', names, roundSeconds);
+  const routing = routingOn(pool, weighing);
   const ports = portsOn(
     pool,
     esps,
     { metrics: more.metrics ?? createMetrics('test'), log: more.log ?? silent },
-    { roundSeconds: 5, patienceMs: 20_000 },
+    routing,
+    { roundSeconds, patienceMs: 20_000 },
   );
   const consumer = emailSend({
     lane: 'email-send',
     topic,
     configuredEsps: names,
-    claims: claimsOn(pool, 'email-send', { policy: 'rates', esps: names }, content),
+    claims: claimsOn(pool, 'email-send', weighing, routing, content),
     content,
     ports: { ...ports, ...more.ports },
   });
@@ -111,10 +121,38 @@ const recordsOf = (asked: EmailRequest, requestId: string): SendRecord[] => {
   if (!acceptance.ok) throw new Error('too large');
   return acceptance.accepted.records.map(({ value }) => emailRecord.parse(JSON.parse(value)));
 };
-const weightsAre = async (weights: Readonly<Record<string, number>>): Promise<void> => {
-  const decision = await decideStanding(database.pool, 'admin', { policy: 'rates', esps: Object.keys(weights) });
-  await insertDecision(database.pool, { ...decision, weights });
+const decisionIs = async (esps: readonly string[], more: Partial<NewDecision>): Promise<void> => {
+  const decision = await decideStanding(database.pool, 'admin', weighingOf('rates', esps, roundSeconds));
+  await insertDecision(database.pool, { ...decision, ...more });
 };
+/** Sets the weights of mail to every mailbox provider. */
+const weightsAre = (weights: Readonly<Record<string, number>>): Promise<void> =>
+  decisionIs(Object.keys(weights), {
+    weights,
+    providerWeights: Object.fromEntries(mailboxProviders.map((provider) => [provider, weights])),
+  });
+const isSick = (esp: string) =>
+  storeHealth(database.pool, {
+    ...{
+      esp,
+      state: 'unhealthy',
+      goodRounds: 0,
+      badRounds: 2,
+      lastRound: 1,
+      lastError: 'down',
+      trips: 1,
+      changedRound: 1,
+    },
+  });
+const isWell = (esp: string) =>
+  database.pool.query(`update esp_health set state = 'healthy', bad_rounds = 0, changed_round = null where esp = $1`, [
+    esp,
+  ]);
+const isIn = (esp: string, mode: EspControls['mode']) =>
+  changeControls(database.pool, esp, { action: mode, accountId: 'admin', reason: null }, (before) => ({
+    ...before,
+    mode,
+  }));
 const statuses = async (): Promise<Record<string, number>> => {
   const { rows } = await database.pool.query<{ status: string; n: string }>(
     'select status, count(*) as n from messages group by 1',
@@ -135,7 +173,7 @@ describe('A request', () => {
     expect(await statuses()).toEqual({ sent: 1_003 });
     const stored = (await loadRequests(database.pool, ['req_1'], { withContent: false })).get('req_1');
     expect(stored).toMatchObject({ weights: { alpha: 700, beta: 300 }, split, total: 1_003 });
-    expect(await runningTotals(database.pool, 'admin')).toMatchObject({
+    expect(await storedTotals(database.pool)).toMatchObject({
       alpha: { sent: split['alpha'] },
       beta: { sent: split['beta'] },
     });
@@ -163,7 +201,36 @@ describe('A request', () => {
     expect((await latestDecision(database.pool, 'admin', 'spring'))?.window).toBe('30d');
   });
 
-  it('of one recipient stands in the cycle of all such requests', async () => {
+  it('is split at each mailbox provider by its own weights', async () => {
+    const [toAlpha, toBeta] = [
+      { alpha: 1_000, beta: 0 },
+      { alpha: 0, beta: 1_000 },
+    ];
+    await decisionIs(['alpha', 'beta'], { providerWeights: { gmail: toAlpha, outlook: toBeta, other: toBeta } });
+    const [alpha, beta] = twoEsps();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(900), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([300, 600]);
+    expect(alpha.got.every(({ to }) => to.email.endsWith('@gmail.com'))).toBe(true);
+    const stored = (await loadRequests(database.pool, ['req_1'], { withContent: false })).get('req_1');
+    expect(stored).toMatchObject({
+      weights: { alpha: 333, beta: 667 },
+      split: { alpha: 300, beta: 600 },
+      plan: { gmail: { alpha: 300, beta: 0 }, outlook: { alpha: 0, beta: 300 }, other: { alpha: 0, beta: 300 } },
+    });
+  });
+
+  it('of one recipient follows the weights together with all such requests, whoever sends them', async () => {
+    await weightsAre({ alpha: 600, beta: 400 });
+    const [alpha, beta] = twoEsps();
+    const singles = Array.from({ length: 300 }, (_, index) => recordsOf(request(1), `req_${index}`)).flat();
+    const processes = [0, 1, 2].map(() => processOf([alpha.esp, beta.esp]));
+    await Promise.all(processes.map((handle, index) => handle(singles.slice(index * 100, index * 100 + 100))));
+    expect([alpha.got.length, beta.got.length]).toEqual([180, 120]);
+    const { rows } = await database.pool.query('select sum(counter)::int as n from weight_decisions');
+    expect(rows).toEqual([{ n: 300 }]);
+  });
+
+  it('of one recipient leaves what it owes to the next ones', async () => {
     await weightsAre({ alpha: 600, beta: 400 });
     const [alpha, beta] = twoEsps();
     const handle = processOf([alpha.esp, beta.esp]);
@@ -380,7 +447,8 @@ describe('A message', () => {
         database.pool,
         [alpha.esp, beta.esp],
         { metrics: createMetrics('test'), log: silent },
-        { roundSeconds: 5, patienceMs: 1 },
+        { latest: () => ({}), limitsOf: () => undefined },
+        { roundSeconds, patienceMs: 1 },
       ),
     });
     const [value] = recordsOf(request(1), 'req_1');
@@ -398,5 +466,162 @@ describe('A message', () => {
       code: 'partition-lost',
       retryable: true,
     });
+  });
+});
+
+describe('An ESP that is sick', () => {
+  const dueNow = async (): Promise<SendRecord> => {
+    await database.pool.query(`update messages set due_at = now() - interval '1 s' where status = 'queued'`);
+    return { due: (await takeDueMessages(database.pool, 1_000)).map((row) => row.id) };
+  };
+
+  it('gets one message of a request in a round, and what it refuses goes to the next', async () => {
+    await isSick('alpha');
+    const alpha = espOf('alpha', () => outage);
+    const beta = espOf('beta');
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(100), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([1, 100]);
+    expect(idsOf(beta.got)).toContain(alpha.got[0]?.messageId);
+    expect(await statuses()).toEqual({ sent: 100 });
+    const stored = (await loadRequests(database.pool, ['req_1'], { withContent: false })).get('req_1');
+    expect(stored).toMatchObject({ weights: { alpha: 0, beta: 1_000 }, split: { alpha: 0, beta: 100 } });
+    // The one answer that was asked for is what its health is judged by.
+    const { rows } = await database.pool.query(`select good::int, bad::int from esp_rounds where esp = 'alpha'`);
+    expect(rows).toEqual([{ good: 0, bad: 1 }]);
+  });
+
+  it('gets that one message from the whole fleet, and the next in the next round', async () => {
+    await isSick('alpha');
+    const [alpha, beta] = twoEsps();
+    const send = (from: number) =>
+      Promise.all(
+        Array.from({ length: 6 }, (_, index) =>
+          processOf([alpha.esp, beta.esp])(recordsOf(request(20), `req_${from + index}`)),
+        ),
+      );
+    await send(0);
+    expect([alpha.got.length, beta.got.length]).toEqual([1, 119]);
+    await database.pool.query('update esp_health set probe_round = probe_round - 1');
+    await send(10);
+    expect([alpha.got.length, beta.got.length]).toEqual([2, 238]);
+  });
+
+  it('is tried with no message that must not be sent twice', async () => {
+    await isSick('alpha');
+    const [alpha, beta] = twoEsps();
+    const handle = processOf([alpha.esp, beta.esp]);
+    await handle(recordsOf(request(20, { policy: 'at-most-once' }), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([0, 20]);
+    await handle(recordsOf(request(20), 'req_2'));
+    expect(alpha.got).toHaveLength(1);
+  });
+
+  it('gets nothing of what the others refuse: it waits', async () => {
+    await isSick('alpha');
+    const alpha = espOf('alpha');
+    const beta = espOf('beta', () => outage);
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(30), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([1, 29]);
+    expect(await statuses()).toEqual({ sent: 1, queued: 29 });
+  });
+
+  it('lets a request that may use no other wait for it, whatever its calls would have said', async () => {
+    await isSick('alpha');
+    const [alpha, beta] = twoEsps();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(10, { esps: ['alpha'] }), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([1, 0]);
+    expect(await statuses()).toEqual({ sent: 1, queued: 9 });
+    const { rows } = await database.pool.query(
+      `select count(*)::int as n from messages where status = 'queued' and due_at > now()`,
+    );
+    expect(rows).toEqual([{ n: 9 }]);
+    // Calls that were not made say nothing of its health.
+    const { rows: rounds } = await database.pool.query('select esp, good::int, bad::int from esp_rounds');
+    expect(rounds).toEqual([{ esp: 'alpha', good: 1, bad: 0 }]);
+    await isWell('alpha');
+    await processOf([alpha.esp, beta.esp])([await dueNow()]);
+    expect([alpha.got.length, beta.got.length]).toEqual([10, 0]);
+    expect(await statuses()).toEqual({ sent: 10 });
+  });
+
+  it('may yet take what the only well one refuses for good', async () => {
+    await isSick('alpha');
+    const alpha = espOf('alpha');
+    const beta = espOf('beta', () => ({ outcome: 'refused', reason: 'content', code: '400', detail: 'no' }));
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(5, { policy: 'at-most-once' }), 'req_1'));
+    expect(await statuses()).toEqual({ queued: 5 });
+    await isWell('alpha');
+    await processOf([alpha.esp, beta.esp])([await dueNow()]);
+    expect(await statuses()).toEqual({ sent: 5 });
+    expect(alpha.got).toHaveLength(5);
+  });
+
+  it('is tried like a well one when all are sick', async () => {
+    await isSick('alpha');
+    await isSick('beta');
+    const [alpha, beta] = twoEsps();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(10), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([5, 5]);
+    expect(await statuses()).toEqual({ sent: 10 });
+  });
+});
+
+describe('An ESP that an operator', () => {
+  it('has paused gets nothing, not even what the others refuse', async () => {
+    await isIn('alpha', 'paused');
+    const alpha = espOf('alpha');
+    const beta = espOf('beta', () => outage);
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(100), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([0, 100]);
+    expect(await statuses()).toEqual({ queued: 100 });
+  });
+
+  it('has paused lets a request that may use no other wait', async () => {
+    await isIn('alpha', 'paused');
+    const [alpha, beta] = twoEsps();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(3, { esps: ['alpha'] }), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([0, 0]);
+    expect(await statuses()).toEqual({ queued: 3 });
+  });
+
+  it('lets drain still sends what it was planned for, and nothing new', async () => {
+    const [alpha, beta] = twoEsps();
+    const sendAt = new Date(Date.now() + 3_600_000).toISOString();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(10, { sendAt }), 'req_1'));
+    await isIn('alpha', 'draining');
+    const handle = processOf([alpha.esp, beta.esp]);
+    await database.pool.query(`update messages set due_at = now() - interval '1 s'`);
+    await handle([{ due: (await takeDueMessages(database.pool, 100)).map((row) => row.id) }]);
+    expect([alpha.got.length, beta.got.length]).toEqual([5, 5]);
+    await database.pool.transaction((db) =>
+      decideStanding(db, 'admin', weighingOf('rates', ['alpha', 'beta'], roundSeconds)),
+    );
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(10), 'req_2'));
+    expect([alpha.got.length, beta.got.length]).toEqual([5, 15]);
+  });
+});
+
+describe('A message whose planned ESP fell ill after the decision', () => {
+  it('goes through another, and its row and its attempt say which', async () => {
+    await weightsAre({ alpha: 1_000, beta: 0 });
+    await isIn('alpha', 'paused');
+    const [alpha, beta] = twoEsps();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(4), 'req_1'));
+    expect([alpha.got.length, beta.got.length]).toEqual([0, 4]);
+    const { rows } = await database.pool.query(
+      `select m.esp, a.esp as asked, count(*)::int as n from messages m join attempts a on a.message_id = m.id group by 1, 2`,
+    );
+    expect(rows).toEqual([{ esp: 'beta', asked: 'beta', n: 4 }]);
+    expect(await storedTotals(database.pool)).toMatchObject({ beta: { sent: 4 } });
+  });
+
+  it('keeps its place in the split when its time is yet to come', async () => {
+    await weightsAre({ alpha: 1_000, beta: 0 });
+    await isIn('alpha', 'paused');
+    const [alpha, beta] = twoEsps();
+    const sendAt = new Date(Date.now() + 3_600_000).toISOString();
+    await processOf([alpha.esp, beta.esp])(recordsOf(request(4, { sendAt }), 'req_1'));
+    const { rows } = await database.pool.query('select distinct esp, status from messages');
+    expect(rows).toEqual([{ esp: 'alpha', status: 'scheduled' }]);
   });
 });

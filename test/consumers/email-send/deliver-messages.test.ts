@@ -17,18 +17,23 @@ type Answers = Readonly<Record<string, DeliveryAnswer | ((delivery: Delivery) =>
 
 /** ESPs and a table in memory: what was asked, and what was written. */
 const world = (answers: Answers, more: { readonly limits?: EspLimits; readonly lost?: readonly string[] } = {}) => {
-  const calls: { readonly esp: string; readonly messages: readonly string[]; readonly attempts: readonly string[] }[] =
-    [];
+  const calls: {
+    readonly esp: string;
+    readonly messages: readonly string[];
+    readonly attempts: readonly string[];
+    readonly isProbe: boolean;
+  }[] = [];
   const written: EndedAttempt[] = [];
   const order: string[] = [];
   const ports: DeliveryPorts = {
     limitsOf: () => more.limits ?? someLimits,
-    send: (esp, deliveries) => {
+    send: (esp, deliveries, { isProbe }) => {
       order.push(`ask ${esp}`);
       calls.push({
         esp,
         messages: deliveries.map((delivery) => delivery.messageId),
         attempts: deliveries.map((delivery) => delivery.attemptId),
+        isProbe,
       });
       return Promise.resolve(
         deliveries.flatMap((delivery) => {
@@ -142,6 +147,25 @@ describe('Delivering messages', () => {
       ports,
     );
     expect(calls.map((call) => call.messages).sort()).toEqual([['msg_a', 'msg_c'], ['msg_b'], ['msg_d']]);
+  });
+
+  it('makes a probe a call of its own, and hands the message on when it is refused', async () => {
+    const { ports, calls, steps } = world({ sendgrid: outage, postmark: accepted });
+    const plain = ['sendgrid', 'postmark'];
+    await deliverMessages([aClaim('a', plain), aClaim('b', plain, { probed: 'sendgrid' }), aClaim('c', plain)], ports);
+    expect(calls.map(({ esp, messages, isProbe }) => ({ esp, messages, isProbe })).slice(0, 2)).toEqual([
+      { esp: 'sendgrid', messages: ['msg_a', 'msg_c'], isProbe: false },
+      { esp: 'sendgrid', messages: ['msg_b'], isProbe: true },
+    ]);
+    // On the next ESP it is a message like any other.
+    for (const call of calls.slice(2)) expect(call).toMatchObject({ esp: 'postmark', isProbe: false });
+    expect(steps()).toContain('b.2 postmark sent');
+  });
+
+  it('waits when all refused it for good but one was left out that may take it later', async () => {
+    const { ports, steps } = world({ sendgrid: refused, postmark: refused });
+    await deliverMessages([aClaim('a', ['sendgrid', 'postmark'], { isAnyLeftOut: true })], ports);
+    expect(steps()).toEqual(['a.1 sendgrid next-esp', 'a.2 postmark retry']);
   });
 
   it('carries each of many messages exactly once', async () => {

@@ -35,6 +35,7 @@ export const aClaim = (
   attempt: 1,
   createdAtMs: 0,
   candidates,
+  isAnyLeftOut: false,
   ...more,
 });
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { byWeight, candidatesFrom } from '../../../consumers/email-send/claimed-message.ts';
 import { prepareRequest } from '../../../consumers/email-send/prepare-request.ts';
 import { accept } from '../../../producers/ingress/accept.ts';
 import { emailRecord, type EmailRecord } from '../../../shared/contracts/email.ts';
@@ -107,16 +106,5 @@ describe('A record of an email topic', () => {
     expect(prepared.flatMap((request) => request.recipients.map(({ email }) => email))).toEqual(
       recipients.map(({ email }) => email),
     );
-  });
-});
-
-describe('The order in which ESPs are asked', () => {
-  it('is by weight, then by name', () => {
-    expect(byWeight({ ses: 100, postmark: 450, sendgrid: 450 })).toEqual(['postmark', 'sendgrid', 'ses']);
-  });
-
-  it('begins with the planned one and names everyone once', () => {
-    expect(candidatesFrom('ses', { ses: 100, postmark: 450, sendgrid: 450 })).toEqual(['ses', 'postmark', 'sendgrid']);
-    expect(candidatesFrom('gone', { ses: 1_000 })).toEqual(['gone', 'ses']);
   });
 });

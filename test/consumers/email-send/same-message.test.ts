@@ -37,7 +37,7 @@ const deliveriesOf = (one: SameMessageCase) => {
           createdAtMs: 0,
         },
         'transactional',
-        ['any'],
+        { candidates: ['any'], isAnyLeftOut: false },
         'lease',
       ).delivery,
   );

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { addToDomains, loadDomain, type DomainIncrement } from '../../../shared/db/domain-counters.ts';
+import { addToDomains, catchAllDomains, loadDomain, type DomainIncrement } from '../../../shared/db/domain-counters.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
@@ -46,4 +46,16 @@ it('loses nothing among many writers of the same domains, and none waits for eve
   );
   for (const domain of domains)
     expect(await loadDomain(database.pool, domain)).toMatchObject({ delivered: 48, bounced: 16 });
+});
+
+it('tells the domains that take mail for anybody: more deliveries than the threshold, and no bounce', async () => {
+  await addToDomains(database.pool, [
+    add('at.org', { delivered: 1_000 }),
+    add('above.org', { delivered: 1_001 }),
+    add('bounced.org', { delivered: 9_000, bounced: 1, firstBounceAt: at(1) }),
+    add('other.org', { delivered: 9_000 }),
+  ]);
+  const asked = ['at.org', 'above.org', 'bounced.org', 'nobody.org', 'above.org'];
+  expect(await catchAllDomains(database.pool, asked, 1_000)).toEqual(new Set(['above.org']));
+  expect(await catchAllDomains(database.pool, [], 1_000)).toEqual(new Set());
 });

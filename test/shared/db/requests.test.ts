@@ -17,7 +17,7 @@ describe('Requests', () => {
     const request = aRequest('a', { batchId: 'spring', esps: ['ses', 'a,b"{}'], policy: 'at-most-once', content });
     await insertRequests(database.pool, [request]);
     const stored = (await loadRequests(database.pool, ['a', 'nobody'], { withContent: true })).get('a');
-    expect(stored).toMatchObject({ ...request, decisionId: null, weights: null, split: null });
+    expect(stored).toMatchObject({ ...request, decisionId: null, weights: null, split: null, plan: null });
     expect((await loadRequests(database.pool, ['a'], { withContent: false })).get('a')?.content).not.toMatchObject(
       content,
     );
@@ -31,11 +31,12 @@ describe('Requests', () => {
       stored: (await loadRequests(db, ['a'], { withContent: false })).get('a'),
     }));
     await waitFor(async () => (await waitingBackends(database.pool)) > 0, { what: 'the second process waiting' });
-    await storeRequestPlans(first.db, [{ id: 'a', decisionId: 7, weights: { ses: 1_000 }, split: { ses: 1 } }]);
+    const planned = { decisionId: 7, weights: { ses: 1_000 }, split: { ses: 1 }, plan: { other: { ses: 1 } } };
+    await storeRequestPlans(first.db, [{ id: 'a', ...planned }]);
     await first.commit();
     const { inserted, stored } = await second;
     expect(inserted).toEqual(new Set());
-    expect(stored).toMatchObject({ decisionId: 7, weights: { ses: 1_000 }, split: { ses: 1 } });
+    expect(stored).toMatchObject(planned);
   });
 
   it('are stored in one order by all, so that nobody holds what another one waits for', async () => {

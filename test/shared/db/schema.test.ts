@@ -5,10 +5,11 @@ import { ensureEventPartitions } from '../../../shared/db/event-partitions.ts';
 import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
 import * as runtime from '../../../shared/db/schema/runtime.ts';
+import * as senders from '../../../shared/db/schema/senders.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
-const tables = [mail, routing, runtime]
+const tables = [mail, routing, runtime, senders]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
   .map((table) => getTableConfig(table));

@@ -10,6 +10,10 @@ const tables = [
   'consumer_offsets',
   'dead_letters',
   'domain_counters',
+  'esp_audit',
+  'esp_budgets',
+  'esp_cohorts',
+  'esp_controls',
   'esp_health',
   'esp_rounds',
   'esp_statistics',
@@ -17,7 +21,9 @@ const tables = [
   'events',
   'idempotency_keys',
   'messages',
+  'outcome_delays',
   'requests',
+  'single_carries',
   'weight_decisions',
 ];
 
@@ -139,4 +145,19 @@ export const storedMessage = async (db: Database, id: string): Promise<StoredMes
 /** Changes a message behind the product's back: `set` is SQL. */
 export const alterMessage = async (db: Database, id: string, set: string): Promise<void> => {
   await db.query(`update messages set ${set} where id = $1`, [id]);
+};
+
+const counted = ['sent', 'delivered', 'opened', 'clicked', 'bounced', 'complained', 'failed', 'catch_all'] as const;
+
+/** The running totals of an account by ESP, of all mailbox providers, settled or not. */
+export const storedTotals = async (
+  db: Database,
+  accountId = 'admin',
+): Promise<Record<string, Record<(typeof counted)[number], number>>> => {
+  const { rows } = await db.query<Record<(typeof counted)[number], number> & { esp: string }>(
+    `select esp, ${counted.map((name) => `sum(${name})::int as ${name}`).join(', ')} from esp_totals
+     where account_id = $1 group by esp order by esp`,
+    [accountId],
+  );
+  return Object.fromEntries(rows.map(({ esp, ...counts }) => [esp, counts]));
 };

@@ -1,150 +1,196 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  evidenceSince,
-  noEvidence,
-  weighEsps,
-  weightPolicies,
-  type EspEvidence,
-} from '../../../shared/domain/weigh-esps.ts';
+import { weightsOf } from '../../../shared/domain/apportion.ts';
+import type { Allowance } from '../../../shared/domain/esp-health.ts';
+import type { Memory } from '../../../shared/domain/policies/policy.ts';
+import { averageWeights, underAllowances, weighEsps, weightPolicies } from '../../../shared/domain/weigh-esps.ts';
+import { anyEvidence, cell, everywhere, someEsps, someProviders } from './some-evidence.ts';
 
-const names = ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'ses', 'smtp'];
-const nobody: ReadonlySet<string> = new Set();
+const sum = (counts: Readonly<Record<string, number>> = {}): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0);
 
-const evidence: fc.Arbitrary<EspEvidence> = fc
-  .record({
-    sent: fc.nat({ max: 100_000 }),
-    shares: fc.array(fc.double({ min: 0, max: 1.2, noNaN: true }), { minLength: 6, maxLength: 6 }),
-  })
-  .map(({ sent, shares }) => {
-    const part = (index: number): number => Math.floor(sent * (shares[index] ?? 0));
-    return {
-      sent,
-      settled: Math.min(sent, part(0)),
-      delivered: part(1),
-      opened: part(2),
-      clicked: part(3),
-      bounced: part(4),
-      complained: part(5),
-    };
-  });
-const histories = fc.dictionary(fc.constantFrom(...names), evidence, { minKeys: 1, noNullPrototype: true });
-const known = (more: Partial<EspEvidence>): EspEvidence => ({ ...noEvidence, ...more });
-const weightsIn = (rows: readonly { readonly esp: string; readonly weight: number }[]): Record<string, number> =>
-  Object.fromEntries(rows.map((row) => [row.esp, row.weight]));
+const allowance: fc.Arbitrary<Allowance> = fc.oneof(
+  fc.constant<Allowance>({ kind: 'any' }),
+  fc.double({ min: 0, max: 1, noNaN: true }).map((most): Allowance => ({ kind: 'share', most })),
+  fc.constantFrom<Allowance>({ kind: 'probe' }, { kind: 'drain' }, { kind: 'none' }),
+);
+const allowances = fc.dictionary(fc.constantFrom(...someEsps), allowance, { noNullPrototype: true });
+const mayHave = ({ kind }: Allowance): boolean => kind === 'any' || kind === 'share';
+const mostOf = (one: Allowance | undefined): number =>
+  one === undefined || one.kind === 'any' ? 1 : one.kind === 'share' ? one.most : 0;
 
 describe('The weights of the ESPs', () => {
-  it('sum to exactly 1000, whatever the history and whoever is sick', () => {
+  const asked = fc.record({
+    policy: fc.constantFrom(...weightPolicies),
+    esps: fc.subarray([...someEsps], { minLength: 1 }),
+    past: anyEvidence,
+    batches: fc.array(fc.array(anyEvidence, { maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+    allowed: allowances,
+    seed: fc.integer(),
+  });
+
+  it('sum to exactly 1000 at each mailbox provider, batch after batch, whatever became known', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...weightPolicies), histories, fc.subarray(names), (policy, history, sick) => {
-        const rows = weighEsps(policy, history, new Set(sick));
-        expect(rows.map((row) => row.esp)).toEqual(Object.keys(history).sort());
-        expect(rows.reduce((sum, row) => sum + row.weight, 0)).toBe(1_000);
-        for (const row of rows) {
-          expect(row.weight).toBeGreaterThanOrEqual(0);
-          expect(row.score).toBeGreaterThanOrEqual(0);
+      fc.property(asked, ({ policy, esps, past, batches, allowed, seed }) => {
+        let memory: Memory | undefined;
+        for (const [index, news] of batches.entries()) {
+          const input = { esps, providers: someProviders, past: index === 0 ? past : {}, news, memory, seed };
+          const weighed = weighEsps(policy, input, allowed);
+          expect(Object.keys(weighed.weights)).toEqual(someProviders);
+          for (const provider of someProviders) {
+            const weights = weighed.weights[provider] ?? {};
+            expect(Object.keys(weights).sort()).toEqual([...esps].sort());
+            expect(sum(weights)).toBe(1_000);
+            for (const weight of Object.values(weights)) expect(weight).toBeGreaterThanOrEqual(0);
+            for (const score of Object.values(weighed.scores[provider] ?? {}))
+              expect(Number.isFinite(score)).toBe(true);
+          }
+          memory = weighed.memory;
         }
       }),
+      { numRuns: 200 },
     );
   });
 
-  it('leave each sick ESP exactly 1 of 1000 unless all are sick', () => {
+  it('are the same for the same input, and leave it as it was', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...weightPolicies), histories, fc.subarray(names), (policy, history, sick) => {
-        const sickOnes = Object.keys(history).filter((esp) => sick.includes(esp));
-        const weights = weightsIn(weighEsps(policy, history, new Set(sick)));
-        if (sickOnes.length < Object.keys(history).length) {
-          for (const esp of sickOnes) expect(weights[esp]).toBe(1);
-        } else {
-          expect(weights).toEqual(weightsIn(weighEsps(policy, history, nobody)));
-        }
+      fc.property(asked, ({ policy, esps, past, batches, allowed, seed }) => {
+        const input = { esps, providers: someProviders, past, news: batches.flat(), seed };
+        const before = JSON.stringify(input);
+        const first = weighEsps(policy, input, allowed);
+        expect(weighEsps(policy, input, allowed)).toEqual(first);
+        expect(JSON.stringify(input)).toBe(before);
       }),
+      { numRuns: 50 },
     );
   });
 
-  it('put a better history before a worse one of the same size', () => {
-    const better = known({ sent: 5_000, settled: 5_000, delivered: 4_900, opened: 2_000, bounced: 50 });
-    for (const worse of [
-      { ...better, opened: 1_000 },
-      { ...better, delivered: 4_000 },
-      { ...better, bounced: 900 },
-      { ...better, complained: 500 },
-    ]) {
-      const weights = weightsIn(weighEsps('rates', { better, worse }, nobody));
-      expect(weights['better']).toBeGreaterThan(weights['worse'] ?? 1_000);
+  it('leave a sick ESP nothing, and give what it had to the others', () => {
+    for (const policy of weightPolicies) {
+      const news = [everywhere({ postmark: cell(500, 0.97), sendgrid: cell(500, 0.97), ses: cell(500, 0.99) })];
+      const esps = ['postmark', 'sendgrid', 'ses'];
+      const input = { esps, providers: ['gmail'], past: {}, news, seed: 1 };
+      const { weights } = weighEsps(policy, input, { ses: { kind: 'probe' } });
+      expect(weights['gmail']?.['ses']).toBe(0);
+      expect(Math.abs((weights['gmail']?.['postmark'] ?? 0) - 500)).toBeLessThan(150);
     }
   });
 
-  it('give an ESP without history its fair share: that of the typical one', () => {
-    expect(
-      weightsIn(weighEsps('rates', { a: noEvidence, b: noEvidence, c: noEvidence, d: noEvidence }, nobody)),
-    ).toEqual({ a: 250, b: 250, c: 250, d: 250 });
-    const good = known({ sent: 9_000, settled: 9_000, delivered: 8_900, opened: 4_000 });
-    const bad = known({ sent: 9_000, settled: 9_000, delivered: 6_000, opened: 500, bounced: 3_000 });
-    const weights = weightsIn(weighEsps('rates', { good, bad, fresh: noEvidence }, nobody));
-    expect(weights['fresh']).toBeGreaterThan(weights['bad'] ?? 1_000);
-    expect(weights['fresh']).toBeLessThan(weights['good'] ?? 0);
-    expect(weights['fresh']).toBeGreaterThan(250);
-  });
-
-  it('take the silence of an ESP for no evidence, not for bad delivery', () => {
-    const spoken = known({ sent: 9_000, settled: 9_000, delivered: 8_900, opened: 3_000 });
-    const silent = known({ sent: 9_000, settled: 9_000 });
-    const rows = weighEsps('rates', { spoken, silent }, nobody);
-    expect(Math.abs((rows[0]?.score ?? 0) - (rows[1]?.score ?? 1))).toBeLessThan(0.01);
-  });
-
-  it('are not moved by mail that is still under way', () => {
-    const settled = known({ sent: 2_000, settled: 2_000, delivered: 1_940, opened: 600 });
-    const inFlight = { ...settled, sent: 50_000 };
-    expect(weightsIn(weighEsps('rates', { settled, inFlight }, nobody))).toEqual({ inFlight: 500, settled: 500 });
-  });
-
-  it('let a handful of lucky opens decide nothing', () => {
-    const lucky = known({ sent: 5, settled: 5, delivered: 5, opened: 5 });
-    const weights = weightsIn(weighEsps('rates', { lucky, other: noEvidence }, nobody));
-    expect(weights['lucky']).toBeLessThan(530);
-  });
-
-  it('use the factors of the seed: 0.5 open + 0.2 delivered − 0.3 bounce − 0.2 complaint', () => {
-    const huge = 100_000_000;
-    const all = known({ sent: huge, settled: huge, delivered: huge / 2, opened: huge / 4, bounced: huge / 8 });
-    const [row] = weighEsps('rates', { all: { ...all, complained: huge / 16 } }, nobody);
-    expect(row?.score).toBeCloseTo(0.5 / 4 + 0.2 / 2 - 0.3 / 8 - 0.2 / 16, 4);
-  });
-
-  it('never score below 0, and share evenly where every score is 0', () => {
-    const dreadful = known({ sent: 90_000, settled: 90_000, bounced: 90_000, complained: 90_000 });
-    const rows = weighEsps('rates', { a: dreadful, b: dreadful }, nobody);
-    expect(rows.map((row) => row.score)).toEqual([0, 0]);
-    expect(weightsIn(rows)).toEqual({ a: 500, b: 500 });
-    const withSick = weightsIn(weighEsps('rates', { a: dreadful, b: dreadful, c: dreadful }, new Set(['c'])));
-    expect(withSick).toEqual({ a: 500, b: 499, c: 1 });
-  });
-
-  it('are even by the policy `even`, whatever happened', () => {
-    const good = known({ sent: 9_000, settled: 9_000, delivered: 9_000, opened: 9_000 });
-    const bad = known({ sent: 9_000, settled: 9_000, bounced: 9_000 });
-    expect(weightsIn(weighEsps('even', { good, bad }, nobody))).toEqual({ bad: 500, good: 500 });
-    expect(weightsIn(weighEsps('even', { good, bad }, new Set(['good'])))).toEqual({ bad: 999, good: 1 });
+  it('are asked of any rule that is no policy of ours too', () => {
+    const rule = () => ({ shares: () => ({ ses: 3, smtp: 1 }), scores: {} });
+    const input = { esps: ['ses', 'smtp'], providers: ['other'], past: {}, news: [], seed: 1 };
+    expect(weighEsps(rule, input, {}).weights).toEqual({ other: { ses: 750, smtp: 250 } });
   });
 });
 
-describe('evidenceSince', () => {
-  it('is what was added, so that the parts add up to the whole', () => {
+describe('Shares under allowances', () => {
+  const share = fc.oneof(fc.constant(0), fc.double({ min: 1e-9, max: 10, noNaN: true }));
+  const shares = fc.dictionary(fc.constantFrom(...someEsps), share, { noNullPrototype: true });
+
+  it('sum to 1, and give nobody more than its limit when the limits can be kept', () => {
     fc.assert(
-      fc.property(evidence, evidence, (before, grown) => {
-        const names = Object.keys(noEvidence) as (keyof EspEvidence)[];
-        const now = Object.fromEntries(
-          names.map((name) => [name, before[name] + grown[name]]),
-        ) as unknown as EspEvidence;
-        expect(evidenceSince(now, before)).toEqual(grown);
+      fc.property(allowances, shares, fc.subarray([...someEsps], { minLength: 1 }), (allowed, wanted, esps) => {
+        const given = underAllowances(esps, allowed, () => wanted);
+        expect(Object.keys(given).sort()).toEqual([...esps].sort());
+        expect(sum(given)).toBeCloseTo(1, 9);
+        const open = esps.filter((esp) => allowed[esp] === undefined || mayHave(allowed[esp]));
+        const room = open.reduce((total, esp) => total + mostOf(allowed[esp]), 0);
+        for (const esp of esps) {
+          expect(given[esp]).toBeGreaterThanOrEqual(0);
+          if (open.length > 0 && !open.includes(esp)) expect(given[esp]).toBe(0);
+          if (open.includes(esp) && room >= 1.000001)
+            expect(given[esp]).toBeLessThanOrEqual(mostOf(allowed[esp]) + 1e-9);
+        }
       }),
     );
   });
 
-  it('is never negative, even where a total shrank', () => {
-    const before = known({ sent: 10, delivered: 8, opened: 1 });
-    expect(evidenceSince(known({ sent: 12, delivered: 7 }), before)).toEqual(known({ sent: 2 }));
+  it('are the wanted ones where nothing stands against them', () => {
+    fc.assert(
+      fc.property(shares, (wanted) => {
+        fc.pre(sum(wanted) > 0);
+        const given = underAllowances([...someEsps], {}, () => wanted);
+        for (const esp of someEsps) expect(given[esp]).toBeCloseTo((wanted[esp] ?? 0) / sum(wanted), 9);
+      }),
+    );
+  });
+
+  it('ask anew who is best among those that are left when one has reached its limit', () => {
+    const asked: string[][] = [];
+    const given = underAllowances(['a', 'b', 'c'], { a: { kind: 'share', most: 0.1 } }, (among) => {
+      asked.push([...among]);
+      return { a: 8, b: 1, c: among.includes('a') ? 1 : 3 };
+    });
+    expect(asked).toEqual([
+      ['a', 'b', 'c'],
+      ['b', 'c'],
+    ]);
+    expect(given).toEqual({ a: 0.1, b: 0.9 / 4, c: (0.9 * 3) / 4 });
+  });
+
+  it('go over limits that cannot be kept, in proportion', () => {
+    const limits: Record<string, Allowance> = { a: { kind: 'share', most: 0.05 }, b: { kind: 'share', most: 0.05 } };
+    expect(underAllowances(['a', 'b'], limits, () => ({ a: 3, b: 1 }))).toEqual({ a: 0.75, b: 0.25 });
+  });
+
+  it.each<[string, Record<string, Allowance>, Record<string, number>]>([
+    [
+      'the sick alike when all are sick',
+      { a: { kind: 'probe' }, b: { kind: 'probe' }, c: { kind: 'probe' } },
+      { a: 1 / 3, b: 1 / 3, c: 1 / 3 },
+    ],
+    [
+      'the sick alike, but not the paused',
+      { a: { kind: 'probe' }, b: { kind: 'none' }, c: { kind: 'probe' } },
+      { a: 0.5, b: 0, c: 0.5 },
+    ],
+    ['nor those that drain', { a: { kind: 'drain' }, b: { kind: 'none' }, c: { kind: 'probe' } }, { a: 0, b: 0, c: 1 }],
+    [
+      'all alike when an operator took out every one',
+      { a: { kind: 'drain' }, b: { kind: 'none' }, c: { kind: 'none' } },
+      { a: 1 / 3, b: 1 / 3, c: 1 / 3 },
+    ],
+    ['the one that is well alone', { a: { kind: 'probe' }, b: { kind: 'none' } }, { a: 0, b: 0, c: 1 }],
+  ])('try %s', (_, allowed, expected) => {
+    expect(underAllowances(['a', 'b', 'c'], allowed, () => ({ a: 1, b: 1, c: 1 }))).toEqual(expected);
+  });
+});
+
+describe('Weights averaged over the recipients', () => {
+  const byProvider = { gmail: { a: 1_000, b: 0 }, other: { a: 0, b: 1_000 } };
+
+  it.each<[string, Record<string, number>, Record<string, number>]>([
+    ['are those of the one provider that has any', { gmail: 7 }, { a: 1_000, b: 0 }],
+    ['go by how many each provider has', { gmail: 3, other: 1 }, { a: 750, b: 250 }],
+    ['take all providers alike without recipients', {}, { a: 500, b: 500 }],
+    ['leave out recipients of providers without weights', { gmail: 1, other: 1, yahoo: 98 }, { a: 500, b: 500 }],
+  ])('%s', (_, recipients, expected) => {
+    expect(averageWeights(byProvider, recipients)).toEqual(expected);
+  });
+
+  it('sum to exactly 1000, and miss the exact average by less than one', () => {
+    const weights = fc
+      .tuple(fc.nat({ max: 1_000 }), fc.nat({ max: 1_000 }), fc.nat({ max: 1_000 }))
+      .map(([a, b, c]) => weightsOf({ a, b, c }));
+    const rows = fc.dictionary(fc.constantFrom(...someProviders), fc.tuple(weights, fc.nat({ max: 10_000 })), {
+      minKeys: 1,
+      noNullPrototype: true,
+    });
+    fc.assert(
+      fc.property(rows, (given) => {
+        const own = Object.fromEntries(Object.entries(given).map(([provider, [row]]) => [provider, row]));
+        const recipients = Object.fromEntries(Object.entries(given).map(([provider, [, count]]) => [provider, count]));
+        const average = averageWeights(own, recipients);
+        expect(sum(average)).toBe(1_000);
+        const total = sum(recipients);
+        for (const esp of total === 0 ? [] : ['a', 'b', 'c']) {
+          const exact = Object.entries(own).reduce(
+            (all, [provider, row]) => all + (row[esp] ?? 0) * (recipients[provider] ?? 0),
+            0,
+          );
+          expect(Math.abs((average[esp] ?? 0) - exact / total)).toBeLessThan(1);
+        }
+      }),
+    );
   });
 });

@@ -199,7 +199,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         split: { ...stored.split },
         carried: { ...carried },
         weights: { ...stored.weights },
-        ...(decision === undefined ? {} : { window: decision.window }),
+        ...(decision === undefined ? {} : { window: decision.window, decisionId: decision.id }),
         createdAt: stored.createdAt.toISOString(),
       };
     },

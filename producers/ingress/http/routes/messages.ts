@@ -143,7 +143,12 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
         decision:
           decision === undefined
             ? null
-            : { weights: decision.weights ?? {}, policy: decision.policy, reason: decision.reason },
+            : {
+                ...decision,
+                decidedAt: decision.decidedAt.toISOString(),
+                weights: { ...decision.weights },
+                providerWeights: { ...decision.providerWeights },
+              },
       };
     },
   );

@@ -23,13 +23,30 @@ describe('The HTTP ingress', () => {
         'get /v1/messages',
         'get /v1/messages/{id}',
         'get /v1/weights',
+        'post /v1/weights/simulate',
         'get /v1/esps',
+        'post /v1/esps/{esp}/pause',
+        'post /v1/esps/{esp}/drain',
+        'post /v1/esps/{esp}/resume',
+        'post /v1/esps/{esp}/probe-only',
+        'put /v1/esps/{esp}/limits',
+        'get /v1/esps/{esp}/history',
         'get /v1/domains/{name}',
         'post /webhooks/{esp}',
         'get /health/live',
         'get /health/ready',
       ]),
     );
+  });
+
+  it('describes bodies that may be left out as such', async () => {
+    const { paths } = (await get('/openapi.json')).json<{
+      paths: Record<string, Record<string, { requestBody?: { required: boolean } }>>;
+    }>();
+    expect(paths['/v1/esps/{esp}/pause']?.['post']?.requestBody?.required).toBe(false);
+    expect(paths['/v1/weights/simulate']?.['post']?.requestBody?.required).toBe(false);
+    expect(paths['/v1/esps/{esp}/limits']?.['put']?.requestBody?.required).toBe(true);
+    expect(paths['/v1/emails']?.['post']?.requestBody?.required).toBe(true);
   });
 
   it('is alive without anybody else, and ready only with what it needs', async () => {
@@ -61,6 +78,7 @@ describe('The HTTP ingress', () => {
     '/v1/messages/msg_1',
     '/v1/weights',
     '/v1/esps',
+    '/v1/esps/sendgrid/history',
     '/v1/domains/example.org',
   ])('answers %s to nobody without a key, and asks no database for it', async (url) => {
     const answer = await get(url);

@@ -5,6 +5,8 @@ import { createRecentRequests } from '../../../../producers/ingress/recent-reque
 import { kafkaEnv, parseEnv } from '../../../../shared/config/env.ts';
 import { topicsOf } from '../../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../../shared/db/connect.ts';
+import type { WeighSettings } from '../../../../shared/db/decide-weights.ts';
+import type { CountedOutcome, StatisticsRow } from '../../../../shared/db/statistics.ts';
 import { configuredEsps } from '../../../../shared/esp/accounts.ts';
 import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';
@@ -15,7 +17,19 @@ import type { OutgoingRecord } from '../../../../shared/runtime/records.ts';
 export const adminKey = 'k'.repeat(32);
 export const withKey = { authorization: `Bearer ${adminKey}` };
 
+/** What became of mail that was sent two hours ago. */
+export const outcomes = (
+  esp: string,
+  mailboxProvider: string,
+  counts: Partial<Record<CountedOutcome, number>>,
+): StatisticsRow => ({
+  ...{ accountId: 'admin', esp, mailboxProvider, batchId: '', minute: new Date(Date.now() - 7_200_000) },
+  ...{ sent: 0, delivered: 0, opened: 0, clicked: 0, bounced: 0, complained: 0, failed: 0, catchAll: 0 },
+  ...counts,
+});
+
 export interface TestIngress {
+  readonly weighing: WeighSettings;
   readonly app: Awaited<ReturnType<typeof buildApp>>;
   /** What Kafka has, in order. */
   readonly published: readonly OutgoingRecord[];
@@ -70,7 +84,12 @@ export const testIngress = async (more: Partial<IngressContext> = {}): Promise<T
     authenticate: createAuthenticate(adminKey),
     esps,
     webhookAccounts: new Map(),
-    weighing: { policy: 'rates', esps: esps.map((esp) => esp.name) },
+    weighing: {
+      policy: 'rates',
+      esps: esps.map((esp) => esp.name),
+      roundSeconds: 5,
+      thresholds: { healthyThreshold: 6, unhealthyThreshold: 2 },
+    },
     deliveredThreshold: 1_000,
     maxMessageBytes: 1_000_000,
     isReady: () => ({ ready: true, waitingFor: [] }),
@@ -80,6 +99,7 @@ export const testIngress = async (more: Partial<IngressContext> = {}): Promise<T
   const app = await buildApp(context, createLog({ name: 'test', level: 'silent' }), 1_048_576);
   return {
     app,
+    weighing: context.weighing,
     published,
     blobs,
     failWith: (error) => {

@@ -26,13 +26,16 @@ const good = { from: 'news@acme.example', text: 'Hi', recipients: [{ email: 'ann
 
 /** A stored request whose messages are in the given states. */
 const store = async (requestId: string, states: readonly string[], total = states.length): Promise<string[]> => {
-  const { id: decisionId } = await decideStanding(database.pool, 'admin', {
-    policy: 'rates',
-    esps: ['postmark', 'sendgrid'],
-  });
+  const { id: decisionId } = await decideStanding(database.pool, 'admin', ingress.weighing);
   await insertRequests(database.pool, [aRequest(requestId, { total })]);
   await storeRequestPlans(database.pool, [
-    { id: requestId, decisionId, weights: { postmark: 500, sendgrid: 500 }, split: { sendgrid: total } },
+    {
+      id: requestId,
+      decisionId,
+      weights: { postmark: 500, sendgrid: 500 },
+      split: { sendgrid: total },
+      plan: { other: { sendgrid: total } },
+    },
   ]);
   const idOf = messageIdsOf(requestId);
   const messages = states.map((_, index) =>
@@ -95,7 +98,13 @@ describe('GET /v1/messages', () => {
       duplicateSuspected: false,
       attempts: [{ number: 1, esp: 'sendgrid', state: 'sending', finishedAt: null }],
       events: [],
-      decision: { weights: { postmark: 500, sendgrid: 500 }, policy: 'rates' },
+      decision: {
+        weights: { postmark: 500, sendgrid: 500 },
+        policy: 'rates',
+        window: '30d',
+        mailboxProvider: 'other',
+        providerWeights: { postmark: 500, sendgrid: 500 },
+      },
     });
   });
 

@@ -1,0 +1,38 @@
+import type { Allowance } from '../../shared/domain/esp-health.ts';
+
+type Weights = Readonly<Record<string, number>>;
+type Allowances = Readonly<Record<string, Allowance>>;
+
+/** ESPs by weight, heaviest first; ties by name. */
+export const byWeight = (weights: Weights): string[] =>
+  Object.keys(weights).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || (a < b ? -1 : 1));
+
+/** Those that get probes and nothing else, as long as any other may be sent through. */
+export const probedOnly = (esps: readonly string[], allowances: Allowances): string[] => {
+  const kindOf = (esp: string): Allowance['kind'] => allowances[esp]?.kind ?? 'any';
+  const isAnyOpen = esps.some((esp) => kindOf(esp) === 'any' || kindOf(esp) === 'share');
+  return isAnyOpen ? esps.filter((esp) => kindOf(esp) === 'probe') : [];
+};
+
+/**
+ * The ESPs in the order in which a message is tried: the planned one, then the others by weight, without those that may not
+ * have it now. An ESP that only drains still sends what it was planned for. `isAnyLeftOut` tells that somebody may take
+ * it later who is not asked now.
+ */
+export const orderEsps = (
+  planned: string,
+  weights: Weights,
+  allowances: Allowances,
+): { readonly candidates: readonly string[]; readonly isAnyLeftOut: boolean } => {
+  const all = [planned, ...byWeight(weights).filter((esp) => esp !== planned)];
+  const sick = new Set(probedOnly(Object.keys(allowances), allowances));
+  const candidates = all.filter((esp) => {
+    const kind = allowances[esp]?.kind ?? 'any';
+    return !sick.has(esp) && kind !== 'none' && (kind !== 'drain' || esp === planned);
+  });
+  // With nobody left the planned one stands: its calls are not made, and the message waits for its time.
+  return {
+    candidates: candidates.length === 0 ? [planned] : candidates,
+    isAnyLeftOut: candidates.length < all.length,
+  };
+};

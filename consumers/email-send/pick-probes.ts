@@ -1,0 +1,35 @@
+import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+
+/** A message that could be somebody's probe. */
+export interface ProbeCandidate {
+  readonly id: string;
+  readonly messageClass: MessageClass;
+  readonly policy: 'at-least-once' | 'at-most-once';
+  /** The ESPs that it may use; null for all. */
+  readonly esps: readonly string[] | null;
+  /** Not before its time. */
+  readonly isLater: boolean;
+}
+
+/**
+ * Which message tries which ESP that gets nothing else: one message each, bulk mail before all other. Never a one-time
+ * code, which has no time to fail, and never a message that must not be sent twice, as a sick ESP's answer may get lost.
+ */
+export const pickProbes = (
+  esps: readonly string[],
+  messages: readonly ProbeCandidate[],
+): ReadonlyMap<string, string> => {
+  const usable = messages
+    .filter(({ messageClass, policy, isLater }) => messageClass !== 'otp' && policy === 'at-least-once' && !isLater)
+    .sort((a, b) => Number(b.messageClass === 'bulk') - Number(a.messageClass === 'bulk'));
+  const probes = new Map<string, string>();
+  for (const esp of esps) {
+    const found = usable.find((message) => !probes.has(message.id) && (message.esps?.includes(esp) ?? true));
+    if (found !== undefined) probes.set(found.id, esp);
+  }
+  return probes;
+};
+
+/** Whether any of the messages could be a probe: else nobody's turn is to be taken. */
+export const canProbe = (messages: readonly ProbeCandidate[], esp: string): boolean =>
+  pickProbes([esp], messages).size > 0;

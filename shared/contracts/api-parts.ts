@@ -1,0 +1,11 @@
+import { z } from 'zod';
+
+// What the answers of /v1 have in common.
+
+export const isoTime = z.string();
+
+/** A number for each ESP. */
+export const weights = z.record(z.string(), z.number());
+
+/** What a decision went by: the last 30 days, or what became known since the batch before. */
+export const weightWindow = z.enum(['30d', 'since-last-batch']);

@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import { asProbe } from '../../../consumers/email-send/claimed-message.ts';
+import { byWeight, orderEsps, probedOnly } from '../../../consumers/email-send/order-esps.ts';
+import type { Allowance } from '../../../shared/domain/esp-health.ts';
+
+const weights = { ses: 100, postmark: 450, sendgrid: 450 };
+const allowed = (kinds: Readonly<Record<string, Allowance['kind']>>): Record<string, Allowance> =>
+  Object.fromEntries(
+    Object.entries(kinds).map(([esp, kind]) => [esp, kind === 'share' ? { kind, most: 0.1 } : { kind }]),
+  );
+const well = allowed({ ses: 'any', postmark: 'any', sendgrid: 'share' });
+
+describe('The order in which ESPs are asked', () => {
+  it('is by weight, then by name', () => {
+    expect(byWeight(weights)).toEqual(['postmark', 'sendgrid', 'ses']);
+  });
+
+  it('begins with the planned one and names everyone once', () => {
+    expect(orderEsps('ses', weights, well)).toEqual({
+      candidates: ['ses', 'postmark', 'sendgrid'],
+      isAnyLeftOut: false,
+    });
+    expect(orderEsps('gone', { ses: 1_000 }, well).candidates).toEqual(['gone', 'ses']);
+  });
+
+  it.each<[string, string, Readonly<Record<string, Allowance['kind']>>, readonly string[]]>([
+    [
+      'the sick, while any other is open',
+      'sendgrid',
+      { ses: 'any', postmark: 'probe', sendgrid: 'any' },
+      ['sendgrid', 'ses'],
+    ],
+    [
+      'the planned one too, when it is sick',
+      'postmark',
+      { ses: 'any', postmark: 'probe', sendgrid: 'any' },
+      ['sendgrid', 'ses'],
+    ],
+    ['the paused', 'sendgrid', { ses: 'none', postmark: 'any', sendgrid: 'any' }, ['sendgrid', 'postmark']],
+    [
+      'those that drain, when others were planned',
+      'ses',
+      { ses: 'any', postmark: 'drain', sendgrid: 'any' },
+      ['ses', 'sendgrid'],
+    ],
+  ])('leaves out %s, and says so', (_, planned, kinds, candidates) => {
+    expect(orderEsps(planned, weights, allowed(kinds))).toEqual({ candidates, isAnyLeftOut: true });
+  });
+
+  it('keeps one that drains where it was planned for', () => {
+    const { candidates, isAnyLeftOut } = orderEsps(
+      'postmark',
+      weights,
+      allowed({ ses: 'any', postmark: 'drain', sendgrid: 'any' }),
+    );
+    expect([candidates, isAnyLeftOut]).toEqual([['postmark', 'sendgrid', 'ses'], false]);
+  });
+
+  it('tries the sick when all are sick', () => {
+    const sick = allowed({ ses: 'probe', postmark: 'probe', sendgrid: 'probe' });
+    expect(orderEsps('ses', weights, sick).candidates).toEqual(['ses', 'postmark', 'sendgrid']);
+    expect(probedOnly(Object.keys(weights), sick)).toEqual([]);
+    expect(probedOnly(Object.keys(weights), allowed({ ses: 'none', postmark: 'drain', sendgrid: 'probe' }))).toEqual(
+      [],
+    );
+  });
+
+  it('stays with the planned one when nobody is left', () => {
+    const order = orderEsps('ses', { ses: 1_000 }, allowed({ ses: 'none', postmark: 'any' }));
+    expect(order).toEqual({ candidates: ['ses'], isAnyLeftOut: true });
+    const restricted = orderEsps('ses', { ses: 1_000 }, allowed({ ses: 'probe', postmark: 'any' }));
+    expect(restricted).toEqual({ candidates: ['ses'], isAnyLeftOut: true });
+  });
+
+  it('begins a probe with the ESP that is tried, and goes on as if it had not', () => {
+    const order = orderEsps('sendgrid', weights, allowed({ ses: 'any', postmark: 'probe', sendgrid: 'any' }));
+    expect(asProbe(order, 'postmark')).toMatchObject({
+      candidates: ['postmark', 'sendgrid', 'ses'],
+      probed: 'postmark',
+    });
+    expect(asProbe(order, undefined)).toEqual(order);
+  });
+});
