@@ -3,7 +3,7 @@ import { z } from 'zod';
 const share = z.number().min(0).max(1);
 const rates = z.object({ delivered: share, bounced: share, complained: share, opened: share }).partial();
 const minutes = z.number().min(0).max(1_000_000);
-const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const name = z.string().min(1).max(64);
 
 /** What an ESP does with mail: rates by mailbox provider, `default` for those it names no others for. */
 const behaviour = z.record(name, rates);
@@ -17,7 +17,10 @@ export const scenario = z.object({
   what: z.string().optional(),
   esps: z.record(name, behaviour).refine((esps) => Object.keys(esps).length > 0, { error: 'names no ESP' }),
   /** The mailbox providers' shares of the recipients. */
-  mailboxProviders: z.record(name, z.number().min(0)),
+  mailboxProviders: z
+    .record(name, z.number().min(0))
+    .refine((shares) => Object.values(shares).some((share) => share > 0), { error: 'names no mailbox provider' })
+    .default({ other: 1 }),
   batches: z.int().min(1).max(10_000),
   batchSize: z.int().min(1).max(1_000_000),
   intervalMinutes: minutes,
@@ -25,10 +28,21 @@ export const scenario = z.object({
   changes: z
     .array(
       z
-        .looseObject({ atBatch: z.int().min(0), esp: name, outage: z.boolean().optional() })
-        .transform(({ atBatch, esp, outage, ...more }) => ({ atBatch, esp, outage, rates: behaviour.parse(more) })),
+        .object({ atBatch: z.int().min(0), esp: name, outage: z.boolean().optional() })
+        .catchall(z.union([rates, z.string()]))
+        .transform(({ atBatch, esp, outage, ...more }) => ({
+          atBatch,
+          esp,
+          outage,
+          // A text is a remark.
+          rates: Object.fromEntries(
+            Object.entries(more).flatMap(([key, value]) => (typeof value === 'string' ? [] : [[key, value]])),
+          ),
+        })),
     )
-    .default([]),
+    .default([])
+    // Whatever order they are written in, they happen in the order of time.
+    .transform((changes) => [...changes].sort((a, b) => a.atBatch - b.atBatch)),
 });
 export type Scenario = z.infer<typeof scenario>;
 
