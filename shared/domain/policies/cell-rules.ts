@@ -9,7 +9,7 @@ const typicalWorth = 20;
 /** How much one ESP may count in what is typical of a provider: the favourite is not the norm. */
 const countsForTypical = 500;
 /** How much a cell (an ESP at one mailbox provider) leans on the ESP's lead overall, and that on there being none. */
-export const cellLeansOnLead = 150;
+export const cellLeansOnLead = 80;
 const leadLeansOnNone = 20;
 /** What is assumed of an ESP that has changed: anything, around the typical. */
 const changedWorth = 20;
