@@ -21,7 +21,7 @@ CREATE TABLE "esp_cohorts" (
 	"account_id" text NOT NULL,
 	"esp" text NOT NULL,
 	"mailbox_provider" text NOT NULL,
-	"second" timestamp with time zone NOT NULL,
+	"sent_at" timestamp with time zone NOT NULL,
 	"sent" bigint DEFAULT 0 NOT NULL,
 	"delivered" bigint DEFAULT 0 NOT NULL,
 	"opened" bigint DEFAULT 0 NOT NULL,
@@ -30,7 +30,7 @@ CREATE TABLE "esp_cohorts" (
 	"complained" bigint DEFAULT 0 NOT NULL,
 	"failed" bigint DEFAULT 0 NOT NULL,
 	"catch_all" bigint DEFAULT 0 NOT NULL,
-	CONSTRAINT "esp_cohorts_account_id_second_esp_mailbox_provider_pk" PRIMARY KEY("account_id","second","esp","mailbox_provider")
+	CONSTRAINT "esp_cohorts_account_id_sent_at_esp_mailbox_provider_pk" PRIMARY KEY("account_id","sent_at","esp","mailbox_provider")
 );
 --> statement-breakpoint
 CREATE TABLE "esp_controls" (
@@ -58,6 +58,25 @@ CREATE TABLE "single_carries" (
 	"carry" jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "sender_paces" (
+	"account_id" text NOT NULL,
+	"sender_domain" text NOT NULL,
+	"mailbox_provider" text NOT NULL,
+	"next_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "sender_paces_pk" PRIMARY KEY("account_id","sender_domain","mailbox_provider")
+);
+--> statement-breakpoint
+CREATE TABLE "sender_statistics" (
+	"account_id" text NOT NULL,
+	"sender_domain" text NOT NULL,
+	"mailbox_provider" text NOT NULL,
+	"day" date NOT NULL,
+	"delivered" bigint DEFAULT 0 NOT NULL,
+	"complained" bigint DEFAULT 0 NOT NULL,
+	CONSTRAINT "sender_statistics_pk" PRIMARY KEY("day","account_id","sender_domain","mailbox_provider")
+);
+--> statement-breakpoint
+ALTER TABLE "requests" ADD COLUMN "sender_domain" text;--> statement-breakpoint
 ALTER TABLE "requests" ADD COLUMN "plan" jsonb;--> statement-breakpoint
 ALTER TABLE "esp_health" ADD COLUMN "trips" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "esp_health" ADD COLUMN "changed_round" bigint;--> statement-breakpoint

@@ -8,7 +8,7 @@ export interface StatisticsRow {
   readonly esp: string;
   readonly mailboxProvider: string;
   readonly batchId: string;
-  /** When the messages were sent: kept by the minute, and for a quarter of an hour by the second. */
+  /** When the messages were sent: kept by the minute, and for a quarter of an hour by the tenth of a second. */
   readonly minute: Date;
   readonly sent: number;
   readonly delivered: number;
@@ -40,9 +40,12 @@ const sumBy = (rows: Iterable<StatisticsRow>, coarser: (row: StatisticsRow) => K
   return [...folded].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 };
 
+/** Messages that were sent within this time of each other settle together. */
+const cohortMs = 100;
+
 const truncated = (time: Date, toMs: number): Date => new Date(Math.floor(time.getTime() / toMs) * toMs);
 
-/** Collects single outcomes into one row a key and second, so that a batch of any size becomes a handful of rows. */
+/** Collects single outcomes into one row a key and tenth of a second, so that a batch of any size becomes a handful of rows. */
 export const statisticsFold = (): {
   add(key: Key, outcome: CountedOutcome, by?: number): void;
   rows(): StatisticsRow[];
@@ -50,7 +53,7 @@ export const statisticsFold = (): {
   const folded = new Map<string, Record<CountedOutcome, number> & Key>();
   return {
     add: (key, outcome, by = 1) => {
-      const minute = truncated(key.minute, 1_000);
+      const minute = truncated(key.minute, cohortMs);
       const { accountId, esp, mailboxProvider, batchId } = key;
       const name = [accountId, minute.getTime(), esp, mailboxProvider, batchId].join('\n');
       // Named one by one: a caller's key may be a whole row, whose counts are not to be taken over with it.
@@ -71,7 +74,7 @@ const added = columns.map((column) => `${column} = t.${column} + excluded.${colu
 const cohortsKeptMs = 15 * 60_000;
 
 /**
- * Adds rows to the statistics by minute, to those of the last quarter of an hour by second, and to the running totals.
+ * Adds rows to the statistics by minute, to those of the last quarter of an hour by tenths of a second, and to the running totals.
  * Three statements, whatever the number of rows.
  */
 export const addStatistics = async (db: Database, rows: readonly StatisticsRow[]): Promise<void> => {
@@ -91,18 +94,18 @@ export const addStatistics = async (db: Database, rows: readonly StatisticsRow[]
     ],
   );
   const young = rows.filter(({ minute }) => minute.getTime() > Date.now() - cohortsKeptMs);
-  const seconds = sumBy(young, (row) => ({ ...row, batchId: '', minute: truncated(row.minute, 1_000) }));
-  if (seconds.length > 0) {
+  const cohorts = sumBy(young, (row) => ({ ...row, batchId: '', minute: truncated(row.minute, cohortMs) }));
+  if (cohorts.length > 0) {
     await db.query(
-      `insert into esp_cohorts as t (account_id, esp, mailbox_provider, second, ${columns.join(', ')})
+      `insert into esp_cohorts as t (account_id, esp, mailbox_provider, sent_at, ${columns.join(', ')})
        select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], ${columnArrays(5)})
-       on conflict (account_id, second, esp, mailbox_provider) do update set ${added}`,
+       on conflict (account_id, sent_at, esp, mailbox_provider) do update set ${added}`,
       [
-        seconds.map((row) => row.accountId),
-        seconds.map((row) => row.esp),
-        seconds.map((row) => row.mailboxProvider),
-        seconds.map((row) => row.minute),
-        ...countsOf(seconds),
+        cohorts.map((row) => row.accountId),
+        cohorts.map((row) => row.esp),
+        cohorts.map((row) => row.mailboxProvider),
+        cohorts.map((row) => row.minute),
+        ...countsOf(cohorts),
       ],
     );
   }
@@ -120,9 +123,9 @@ export const addStatistics = async (db: Database, rows: readonly StatisticsRow[]
   );
 };
 
-/** Forgets the counts by second that nobody asks for any more. */
+/** Forgets the counts of cohorts that nobody asks for any more. */
 export const purgeCohorts = async (db: Database): Promise<void> => {
-  await db.query(`delete from esp_cohorts where second < now() - interval '20 minutes'`);
+  await db.query(`delete from esp_cohorts where sent_at < now() - interval '20 minutes'`);
 };
 
 /** All that is known of an account's mail, by ESP and mailbox provider. */
@@ -169,8 +172,8 @@ const evidenceQuery = `with h as (select * from unnest($2::text[], $3::timestamp
   union all
   select s.esp, s.mailbox_provider, 'cohort', 0, true, ${sums}
   from esp_cohorts s join h on h.esp = s.esp
-  where s.account_id = $1 and s.second >= h.since and h.settle_s < ${cohortsKeptMs / 1_000 - 60}
-    and s.second > now() - (h.settle_s + 1) * interval '1 s'
+  where s.account_id = $1 and s.sent_at >= h.since and h.settle_s < ${cohortsKeptMs / 1_000 - 60}
+    and s.sent_at > now() - (h.settle_s + ${cohortMs / 1_000}) * interval '1 s'
   group by 1, 2
   union all
   select s.esp, s.mailbox_provider, 'total', 0, false, ${columns.map((column) => `s.${column}`).join(', ')}

@@ -40,17 +40,17 @@ export const espStatistics = pgTable(
   ],
 );
 
-/** The same for the last quarter of an hour by the second: which of the young mail is old enough to count. */
+/** The same for the last quarter of an hour by the tenth of a second: which of the young mail is old enough to count. */
 export const espCohorts = pgTable(
   'esp_cohorts',
   {
     accountId: text('account_id').notNull(),
     esp: text('esp').notNull(),
     mailboxProvider: text('mailbox_provider').notNull(),
-    second: at('second').notNull(),
+    sentAt: at('sent_at').notNull(),
     ...outcomeCounts,
   },
-  (table) => [primaryKey({ columns: [table.accountId, table.second, table.esp, table.mailboxProvider] })],
+  (table) => [primaryKey({ columns: [table.accountId, table.sentAt, table.esp, table.mailboxProvider] })],
 );
 
 /** How long outcomes took to become known, faded: what tells a lost message from one that is under way. */

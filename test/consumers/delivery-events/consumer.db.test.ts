@@ -70,7 +70,7 @@ const everything = async (): Promise<unknown> => {
     events: await of('select esp, event_day, event_hash, message_id, type from events order by event_hash'),
     messages: await of('select id, status, opens, clicks, attempt from messages order by id'),
     statistics: await of('select * from esp_statistics order by esp, minute'),
-    cohorts: await of('select * from esp_cohorts order by esp, second'),
+    cohorts: await of('select * from esp_cohorts order by esp, sent_at'),
     totals: await of('select * from esp_totals order by esp'),
     delays: await of('select * from outcome_delays order by esp, bucket'),
     domains: await of('select domain, delivered, bounced, first_bounce_at from domain_counters order by domain'),

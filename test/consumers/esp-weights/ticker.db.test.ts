@@ -237,7 +237,7 @@ describe('A ramp plan', () => {
 
   it('leaves ESPs without one alone, and forgets counts by the second that are old', async () => {
     await database.pool.query(
-      `insert into esp_cohorts (account_id, esp, mailbox_provider, second, sent)
+      `insert into esp_cohorts (account_id, esp, mailbox_provider, sent_at, sent)
        select 'admin', 'ses', 'gmail', now() - n * interval '1 min', 1 from unnest(array[1, 25]) as n`,
     );
     await processOf().movePlans();

@@ -249,7 +249,7 @@ describe('The decision of a batch', () => {
     expect(early.evidence['sendgrid']).toMatchObject({ sent: 500, settled: 0, delivered: 0 });
     // Half an hour later, by all clocks that count.
     await database.pool.query(`update esp_statistics set minute = minute - interval '30 min'`);
-    await database.pool.query(`update esp_cohorts set second = second - interval '30 min'`);
+    await database.pool.query(`update esp_cohorts set sent_at = sent_at - interval '30 min'`);
     const late = await batch();
     expect(late.evidence['sendgrid']).toMatchObject({ sent: 0, settled: 500, delivered: 150 });
     expect(late.weights['sendgrid']).toBeLessThan(100);
