@@ -25,7 +25,7 @@ import { planRequests, standingDecisions } from './consumer-plans.ts';
 import type { Allowances, Routing } from './consumer-routing.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
-import { byWeight, orderEsps, probedOnly } from './order-esps.ts';
+import { orderEsps, orderStored, probedOnly } from './order-esps.ts';
 import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
 import { planRequest, providerWeightsFor } from './plan-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
@@ -202,24 +202,16 @@ export const claimsOn = (
           const standing = await routing.standing(message.accountId);
           const { mailboxProvider: provider } = message;
           const weights = providerWeightsFor(standing, request.esps, [provider])[provider] ?? {};
-          const known = Object.fromEntries(Object.entries(weights).filter(([esp]) => settings.esps.includes(esp)));
-          // A first attempt keeps its place in the split; a retry begins with whoever did not have the last one.
-          const isConfigured = settings.esps.includes(message.esp);
-          const [other] = byWeight(known).filter((esp) => esp !== message.esp);
-          const first =
-            message.attempt === 0 && isConfigured ? message.esp : (other ?? (isConfigured ? message.esp : undefined));
-          if (first === undefined) {
+          const order = orderStored(message, weights, settings.esps, allowances);
+          if (order === undefined) {
             throw new InvalidMessageError('unknown-esp', 'None of the ESPs that may send it is configured any more.');
           }
-          const order = orderEsps(first, known, allowances);
-          const last = order.candidates.filter((esp) => esp === message.esp && esp !== first);
-          const sorted = [...order.candidates.filter((esp) => !last.includes(esp)), ...last];
           const next = { ...message, attempt: message.attempt + 1, createdAtMs: message.createdAt.getTime() };
           return claimedMessage(
             mail,
             next,
             messageClassOf(request),
-            asProbe({ ...order, candidates: sorted }, probes.get(message.id)),
+            asProbe(order, probes.get(message.id)),
             leaseToken,
           );
         };

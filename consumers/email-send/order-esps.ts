@@ -36,3 +36,26 @@ export const orderEsps = (
     isAnyLeftOut: candidates.length < all.length,
   };
 };
+
+/**
+ * The order of a message that was stored before: for its first attempt as planned, later beginning with whoever did not
+ * have the last one, who comes at the end. Undefined when none of the ESPs that may send it is configured any more.
+ */
+export const orderStored = (
+  message: { readonly attempt: number; readonly esp: string },
+  weights: Weights,
+  configured: readonly string[],
+  allowances: Allowances,
+): ReturnType<typeof orderEsps> | undefined => {
+  const known = Object.fromEntries(Object.entries(weights).filter(([esp]) => configured.includes(esp)));
+  const last = configured.includes(message.esp) ? message.esp : undefined;
+  const other = byWeight(known).find((esp) => esp !== message.esp);
+  const first = message.attempt === 0 ? (last ?? other) : (other ?? last);
+  if (first === undefined) return undefined;
+  const { candidates, isAnyLeftOut } = orderEsps(first, known, allowances);
+  const isLast = (esp: string): boolean => esp === message.esp && esp !== first;
+  return {
+    candidates: [...candidates.filter((esp) => !isLast(esp)), ...candidates.filter(isLast)],
+    isAnyLeftOut,
+  };
+};

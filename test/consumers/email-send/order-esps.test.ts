@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { asProbe } from '../../../consumers/email-send/claimed-message.ts';
-import { byWeight, orderEsps, probedOnly } from '../../../consumers/email-send/order-esps.ts';
+import { byWeight, orderEsps, orderStored, probedOnly } from '../../../consumers/email-send/order-esps.ts';
 import type { Allowance } from '../../../shared/domain/esp-health.ts';
 
 const weights = { ses: 100, postmark: 450, sendgrid: 450 };
@@ -79,5 +79,36 @@ describe('The order in which ESPs are asked', () => {
       probed: 'postmark',
     });
     expect(asProbe(order, undefined)).toEqual(order);
+  });
+});
+
+describe('The order of a message that was stored before', () => {
+  const equal = { postmark: 400, sendgrid: 400, ses: 200 };
+  const all = Object.keys(equal);
+
+  it('is the planned one for its first attempt', () => {
+    expect(orderStored({ attempt: 0, esp: 'ses' }, equal, all, {})?.candidates).toEqual([
+      'ses',
+      'postmark',
+      'sendgrid',
+    ]);
+  });
+
+  it('begins later with whoever did not have the last attempt, and ends with who did', () => {
+    expect(orderStored({ attempt: 1, esp: 'postmark' }, equal, all, {})?.candidates).toEqual([
+      'sendgrid',
+      'ses',
+      'postmark',
+    ]);
+  });
+
+  it('knows only the ESPs that are configured', () => {
+    expect(orderStored({ attempt: 0, esp: 'gone' }, { ...equal, gone: 0 }, all, {})?.candidates).toEqual([
+      'postmark',
+      'sendgrid',
+      'ses',
+    ]);
+    expect(orderStored({ attempt: 2, esp: 'ses' }, { ses: 1_000 }, all, {})?.candidates).toEqual(['ses']);
+    expect(orderStored({ attempt: 1, esp: 'gone' }, { gone: 1_000 }, all, {})).toBeUndefined();
   });
 });
