@@ -27,7 +27,7 @@ import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
 import { orderEsps, orderStored, probedOnly } from './order-esps.ts';
 import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
-import { planRequest, providerWeightsFor } from './plan-request.ts';
+import { planRequest, providerWeightsOnce } from './plan-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
 import { splitRecipients } from './split-recipients.ts';
 
@@ -53,6 +53,7 @@ export const claimsOn = (
   routing: Routing,
   content: HeavyContents,
 ): Claims => {
+  const weightsFor = providerWeightsOnce();
   const guard = lane === 'email-send-bulk' ? complaintGuardOn(pool) : noComplaintGuard;
 
   /** The message that tries each ESP which gets probes alone, as far as its probe of this round is still to be had. */
@@ -115,7 +116,9 @@ export const claimsOn = (
           })),
         );
         const fresh = [...byId.values()].filter((request) => inserted.has(request.id));
-        await planRequests(db, fresh, standingOf, settings);
+        await planRequests(db, fresh, standingOf, settings, (decision, esps, providers) =>
+          weightsFor(decision, esps, providers, allowances),
+        );
         const stored = await loadRequests(db, [...byId.keys()], { withContent: false });
         const rows = new Map<string, { readonly message: NewMessage; readonly request: PreparedRequest }>();
         for (const request of requests) {
@@ -201,7 +204,7 @@ export const claimsOn = (
           mails.set(request.id, mail);
           const standing = await routing.standing(message.accountId);
           const { mailboxProvider: provider } = message;
-          const weights = providerWeightsFor(standing, request.esps, [provider])[provider] ?? {};
+          const weights = weightsFor(standing, request.esps, [provider], allowances)[provider] ?? {};
           const order = orderStored(message, weights, settings.esps, allowances);
           if (order === undefined) {
             throw new InvalidMessageError('unknown-esp', 'None of the ESPs that may send it is configured any more.');

@@ -3,9 +3,10 @@ import type { Database } from '../../shared/db/connect.ts';
 import { decideBatch, type WeighSettings } from '../../shared/db/decide-weights.ts';
 import { storeRequestPlans } from '../../shared/db/requests.ts';
 import { lockCarry, storeCarry, type Decision } from '../../shared/db/weight-decisions.ts';
+import type { ByCell } from '../../shared/domain/policies/policy.ts';
 import { assignSingles } from './assign-singles.ts';
 import type { Routing } from './consumer-routing.ts';
-import { planRequest, planSingle, providerWeightsFor, type Recipients, type RequestPlan } from './plan-request.ts';
+import { planRequest, planSingle, type Recipients, type RequestPlan } from './plan-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
 
 interface Decided {
@@ -40,6 +41,7 @@ export const planRequests = async (
   requests: readonly PreparedRequest[],
   standingOf: ReadonlyMap<string, Decision>,
   settings: WeighSettings,
+  weightsFor: (decision: Decision, esps: readonly string[] | null, providers: readonly string[]) => ByCell,
 ): Promise<void> => {
   const decided: Decided[] = [];
   for (const request of requests) {
@@ -54,12 +56,12 @@ export const planRequests = async (
   const plans = new Map<string, RequestPlan>();
   for (const { request, decision, recipients } of decided) {
     if (request.part.total === 1) continue;
-    plans.set(request.id, planRequest(providerWeightsFor(decision, request.esps, Object.keys(recipients)), recipients));
+    plans.set(request.id, planRequest(weightsFor(decision, request.esps, Object.keys(recipients)), recipients));
   }
   for (const [decision, group] of byDecision(decided.filter(({ request }) => request.part.total === 1))) {
     const singles = group.map(({ request, recipients }) => {
       const provider = Object.keys(recipients)[0] ?? 'other';
-      return { provider, weights: providerWeightsFor(decision, request.esps, [provider])[provider] ?? {} };
+      return { provider, weights: weightsFor(decision, request.esps, [provider])[provider] ?? {} };
     });
     const assigned = assignSingles(singles, await lockCarry(db, decision.accountId));
     await storeCarry(db, decision.accountId, assigned.carry, { decisionId: decision.id, positions: group.length });

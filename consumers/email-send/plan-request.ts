@@ -1,9 +1,12 @@
 import { apportion, restrictWeights } from '../../shared/domain/apportion.ts';
 import { planSplit, type SplitPlan } from '../../shared/domain/plan-split.ts';
-import type { ByCell } from '../../shared/domain/policies/policy.ts';
-import { averageWeights } from '../../shared/domain/weigh-esps.ts';
+import type { Allowance } from '../../shared/domain/esp-health.ts';
+import { mailboxProviders } from '../../shared/domain/mailbox-provider.ts';
+import type { ByCell, Memory } from '../../shared/domain/policies/policy.ts';
+import { averageWeights, weighEsps, weightPolicies } from '../../shared/domain/weigh-esps.ts';
 
 type Weights = Readonly<Record<string, number>>;
+type Allowances = Readonly<Record<string, Allowance>>;
 
 /** Recipients of a request by mailbox provider. */
 export type Recipients = Readonly<Record<string, number>>;
@@ -16,18 +19,53 @@ export interface RequestPlan {
   readonly plan: SplitPlan;
 }
 
-/** A decision's weights by mailbox provider for a request that may use some ESPs alone; each 1000 in all again. */
+/** What of a decision its requests are planned by. */
+export interface Decided {
+  readonly weights: Weights;
+  readonly providerWeights: ByCell;
+  readonly policy: string;
+  readonly basis: { readonly memory?: Memory | undefined };
+}
+
+/**
+ * A decision's weights by mailbox provider for a request that may use some ESPs alone; each 1000 in all again.
+ *
+ * Of a policy that remembers, they are weighed anew among those: in proportion, the small shares of ESPs that are all
+ * far behind would come out as if they were alike. Other policies' shares keep their proportion.
+ */
 export const providerWeightsFor = (
-  decision: { readonly weights: Weights; readonly providerWeights: ByCell },
+  decision: Decided,
   esps: readonly string[] | null,
   providers: readonly string[],
-): ByCell =>
-  Object.fromEntries(
+  allowances: Allowances,
+): ByCell => {
+  const known = esps?.filter((esp) => decision.weights[esp] !== undefined) ?? [];
+  const policy = weightPolicies.find((name) => name === decision.policy);
+  const { memory } = decision.basis;
+  if (esps !== null && known.length > 0 && memory !== undefined && policy !== undefined) {
+    return weighEsps(policy, { esps: known, providers, past: {}, news: [], memory, seed: 0 }, allowances).weights;
+  }
+  return Object.fromEntries(
     providers.map((provider) => [
       provider,
       restrictWeights(decision.providerWeights[provider] ?? decision.weights, esps ?? undefined),
     ]),
   );
+};
+
+/** The same, computed once for all requests of a decision that name the same ESPs while these may have the same. */
+export const providerWeightsOnce = (): typeof providerWeightsFor => {
+  const known = new WeakMap<Decided, Map<string, ByCell>>();
+  return (decision, esps, providers, allowances) => {
+    if (esps === null) return providerWeightsFor(decision, esps, providers, allowances);
+    const ofDecision = known.get(decision) ?? new Map<string, ByCell>();
+    known.set(decision, ofDecision);
+    const key = JSON.stringify([esps, esps.map((esp) => allowances[esp] ?? null)]);
+    const weights = ofDecision.get(key) ?? providerWeightsFor(decision, esps, mailboxProviders, allowances);
+    ofDecision.set(key, weights);
+    return Object.fromEntries(providers.map((provider) => [provider, weights[provider] ?? {}]));
+  };
+};
 
 /** Splits a request by the weights of its mailbox providers. */
 export const planRequest = (byProvider: ByCell, recipients: Recipients): RequestPlan => {
