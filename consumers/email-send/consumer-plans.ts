@@ -44,12 +44,21 @@ export const planRequests = async (
   weightsFor: (decision: Decision, esps: readonly string[] | null, providers: readonly string[]) => ByCell,
 ): Promise<void> => {
   const decided: Decided[] = [];
+  const ofSingles = new Map<string, Decision>();
+  const decideFor = async (request: PreparedRequest, batchId: string, recipients: Recipients): Promise<Decision> => {
+    // A batch of many requests of one recipient is decided once: between them nothing can have become known.
+    const key = `${request.accountId}\n${batchId}`;
+    const known = request.part.total === 1 ? ofSingles.get(key) : undefined;
+    const decision = known ?? (await decideBatch(db, request.accountId, batchId, settings, recipients));
+    if (request.part.total === 1) ofSingles.set(key, decision);
+    return decision;
+  };
   for (const request of requests) {
     const recipients = recipientsOf(request);
     const decision =
       request.batchId === null
         ? standingOf.get(request.accountId)
-        : await decideBatch(db, request.accountId, request.batchId, settings, recipients);
+        : await decideFor(request, request.batchId, recipients);
     if (decision === undefined) throw new RangeError('a standing decision is missing');
     decided.push({ request, decision, recipients });
   }

@@ -191,6 +191,18 @@ describe('A request', () => {
     expect(await statuses()).toEqual({ sent: 1_200 });
   });
 
+  it('is one of many of one recipient that make up a batch, which is decided once', async () => {
+    const [alpha, beta] = twoEsps();
+    const many = Array.from({ length: 60 }, (_, index) =>
+      recordsOf(request(1, { batch: { id: 'autumn' } }), `req_${index}`),
+    );
+    await processOf([alpha.esp, beta.esp])(many.flat());
+    const { rows } = await database.pool.query<{ counter: string }>(
+      `select counter from weight_decisions where batch_id = 'autumn'`,
+    );
+    expect(rows).toEqual([{ counter: '60' }]);
+  });
+
   it('of a batch takes one decision, though several processes hold parts of it', async () => {
     const [alpha, beta] = twoEsps();
     const records = recordsOf(request(1_500, { batch: { id: 'spring' } }), 'req_1');
