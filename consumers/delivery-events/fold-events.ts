@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DeliveryEvent, DeliveryRecord } from '../../shared/contracts/delivery.ts';
+import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { normaliseDomain } from '../../shared/domain/domain-name.ts';
 import { stateAfter, type MessageState } from '../../shared/domain/message-state.ts';
 import { messageUuid } from '../../shared/domain/request-ids.ts';
@@ -53,10 +54,22 @@ export interface PlacedRecord {
   readonly value: DeliveryRecord;
   readonly offset: bigint;
   readonly timestampMs: number;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Where a replayed dead letter came from first; undefined for any other record. */
+const originOf = (headers: Readonly<Record<string, string>>): string | undefined => {
+  const offset = headers[deadLetterHeaders.offset];
+  if (offset === undefined) return undefined;
+  const { cluster, topic, partition } = deadLetterHeaders;
+  return ['replay', headers[cluster], headers[topic], headers[partition], offset].join(':');
+};
+
 export interface Folded {
-  /** Counts of events that are only counted; the fence alone keeps them from being counted twice. */
+  /**
+   * Counts of events that are only counted; the fence alone keeps them from being counted twice. Not those of replayed
+   * dead letters: a letter that is sent back twice lies at two offsets, so its events are stored under its origin.
+   */
   readonly counts: DomainCounts;
   readonly storable: readonly StorableEvent[];
   /** Offsets of records with an event whose domain is none; nothing of them is counted. */
@@ -79,17 +92,20 @@ export const foldRecords = (records: readonly PlacedRecord[], place: string): Fo
   const counts: DomainCounts = new Map();
   const storable: StorableEvent[] = [];
   const bad = new Set<bigint>();
-  for (const { value, offset, timestampMs } of records) {
+  for (const { value, offset, timestampMs, headers } of records) {
+    const origin = originOf(headers);
+    // Kafka writes -1 for a record without a time. The day is a part of an event's key, so a replay keeps the first one.
+    const recordedMs = origin === undefined ? timestampMs : Number(headers[deadLetterHeaders.timestamp] ?? timestampMs);
+    const recordedAt = new Date(Number.isSafeInteger(recordedMs) ? Math.max(0, recordedMs) : 0);
     const events = withNormalDomains('events' in value ? value.events : [value]);
     if (events === undefined) {
       bad.add(offset);
       continue;
     }
     events.forEach((told, index) => {
-      // Kafka writes -1 for a record without a time.
-      const at = told.at === undefined ? new Date(Math.max(0, timestampMs)) : new Date(told.at);
+      const at = told.at === undefined ? recordedAt : new Date(told.at);
       const event = told.at === undefined ? { ...told, at: at.toISOString() } : told;
-      if (event.id === undefined && event.messageId === undefined) {
+      if (event.id === undefined && event.messageId === undefined && origin === undefined) {
         addToDomain(counts, event, at);
         return;
       }
@@ -97,7 +113,7 @@ export const foldRecords = (records: readonly PlacedRecord[], place: string): Fo
         event,
         esp: event.esp ?? '',
         day: at.toISOString().slice(0, 10),
-        hash: hashOf(event.id ?? `${place}:${offset}:${index}`),
+        hash: hashOf(event.id ?? `${origin ?? `${place}:${offset}`}:${index}`),
         at,
         messageId: event.messageId === undefined ? undefined : messageUuid(event.messageId),
       });

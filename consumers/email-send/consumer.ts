@@ -12,8 +12,10 @@ import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
+import { keyOfRecord, type NoteKeys } from './consumer-keys.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
 import { readSeedRecord } from './read-seed-record.ts';
+import type { RecordKey } from '../../shared/db/idempotency.ts';
 import type { HeavyContents } from './consumer-content.ts';
 import { prepareRequest, type PreparedRequest } from './prepare-request.ts';
 
@@ -29,6 +31,7 @@ export interface EmailSendDeps {
   readonly topic: Topic<SendRecord>;
   readonly configuredEsps: readonly string[];
   readonly claims: Claims;
+  readonly noteKeys: NoteKeys;
   readonly content: HeavyContents;
   readonly ports: DeliveryPorts;
 }
@@ -84,26 +87,28 @@ const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => 
 };
 
 /** The consumer of one lane. */
-export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports }: EmailSendDeps) =>
+export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, content, ports }: EmailSendDeps) =>
   defineConsumer<SendRecord>({
     name: lane,
     topics: [topic],
     maxRecords: 1_000,
     handleBatch: async (records, context) => {
-      const requests: PreparedRequest[] = [];
+      const prepared: PreparedRequest[] = [];
+      const keyed: { readonly place: number; readonly key: RecordKey }[] = [];
       const due: string[] = [];
       const compile = sharedCompiler();
-      const prepare = async (record: Incoming<SendRecord>): Promise<Outcome> => {
+      const prepare = async (record: Incoming<SendRecord>, place: number): Promise<Outcome> => {
         const { value } = record;
         if ('due' in value) {
           due.push(...value.due);
           return done();
         }
         try {
-          const requestId = originId(record, context);
           const request = 'body' in value ? readSeedRecord(value) : value;
+          const key = keyOfRecord(record.headers, request);
+          const requestId = key?.requestId ?? originId(record, context);
           const heavy = request.contentRef === undefined ? undefined : await content.load(request.contentRef);
-          requests.push(
+          prepared.push(
             prepareRequest(request, {
               heavy,
               compile,
@@ -112,6 +117,7 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
               configuredEsps,
             }),
           );
+          if (key !== undefined) keyed.push({ place, key });
           return done();
         } catch (error) {
           if (error instanceof InvalidMessageError) return reject(error.code, error.message);
@@ -119,7 +125,15 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
         }
       };
       const outcomes: Outcome[] = [];
-      for (const record of records) outcomes.push(await prepare(record));
+      for (const record of records) outcomes.push(await prepare(record, outcomes.length));
+      const areSame = await noteKeys(keyed.map(({ key }) => key));
+      const refused = new Set<string>();
+      keyed.forEach(({ place, key }, index) => {
+        if (areSame[index] === true) return;
+        refused.add(key.requestId);
+        outcomes[place] = reject('idempotency-key-reused', 'Its idempotency key was used for another request.');
+      });
+      const requests = prepared.filter(({ id }) => !refused.has(id));
 
       const mustGoOn = (): void => {
         // What is not claimed yet stays on the topic, for whoever has the partition next.

@@ -24,6 +24,7 @@ import { runProcess } from '../../shared/runtime/process.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { claimsOn } from './consumer-claims.ts';
 import { heavyContentsFrom } from './consumer-content.ts';
+import { noteKeysIn } from './consumer-keys.ts';
 import { portsOn } from './consumer-ports.ts';
 import { routingOn } from './consumer-routing.ts';
 import { emailSend } from './consumer.ts';
@@ -79,6 +80,7 @@ await runProcess(lane, env, async (scope) => {
     topic: topicsOf(env).send[lane],
     configuredEsps: configured,
     claims: claimsOn(pool, lane, weighing, routing, content),
+    noteKeys: noteKeysIn(pool),
     content,
     ports,
   });

@@ -1,5 +1,5 @@
 // In:  rows with a due time.
-// Out: their ids on the topic of their lane; expired claims as `unknown`; partitions ahead of time; what is past its use
+// Out: their ids on the topic of their lane; what waits in the outbox; expired claims as `unknown`; partitions ahead of time; what is past its use
 //      is removed.
 // On a second copy: rows are taken with SKIP LOCKED, and publishing an id twice is harmless - the second claim finds it taken.
 import type { Topics } from '../../shared/contracts/topics.ts';
@@ -8,6 +8,7 @@ import type { Pool } from '../../shared/db/connect.ts';
 import { expireLeases, releaseUnknown, takeDueMessages } from '../../shared/db/due-messages.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
 import { purgeKeys } from '../../shared/db/idempotency.ts';
+import { removeOutbox, takeOutbox } from '../../shared/db/outbox.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
 import { thinDecisions } from '../../shared/db/thin-decisions.ts';
 import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
@@ -60,6 +61,21 @@ export const dueTicker = ({ pool, publisher, topics }: SchedulerDeps): Ticker =>
   },
 });
 
+const outboxLimit = 50;
+
+/** Publishes what the writers of the outbox did not: they died, or Kafka was away. */
+export const outboxTicker = ({ pool, publisher }: Pick<SchedulerDeps, 'pool' | 'publisher'>): Ticker => ({
+  name: 'outbox',
+  everyMs: 1_000,
+  tick: async () => {
+    const rows = await takeOutbox(pool, outboxLimit);
+    // Row by row: the publisher makes batches of a size that Kafka takes.
+    await Promise.all(rows.map((row) => publisher.publish(row.records)));
+    await removeOutbox(pool, rows);
+    return rows.length >= outboxLimit;
+  },
+});
+
 /** Removes content from the blob store after its last use. A process that dies in between removes it again. */
 export const contentPurge = ({ pool, blobs }: SchedulerDeps): Ticker => ({
   name: 'content-purge',
@@ -75,10 +91,10 @@ export const contentPurge = ({ pool, blobs }: SchedulerDeps): Ticker => ({
   },
 });
 
-// As long as the topics keep the records that the keys stand for.
-const keyDays = 7;
+// A key says nothing any more after 24 hours; the request id that follows from it does.
+const keyDays = 2;
 
-/** Forgets idempotency keys after a week, a thousand at a time. */
+/** Forgets idempotency keys after two days, a thousand at a time. */
 export const keyPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'key-purge',
   everyMs: 600_000,

@@ -15,7 +15,10 @@ export interface DeadLetterRow {
   readonly firstFailedAt: Date;
 }
 
-/** Stores dead letters, each once by its origin; one that failed again after a replay is brought up to date. */
+/**
+ * Stores dead letters, each once by its origin; one that failed again after a replay is brought up to date, with what was
+ * edited of it. A discarded one stays so, however often its record is read.
+ */
 export const storeDeadLetters = async (db: Database, letters: readonly DeadLetterRow[]): Promise<void> => {
   if (letters.length === 0) return;
   const latest = new Map(
@@ -27,8 +30,9 @@ export const storeDeadLetters = async (db: Database, letters: readonly DeadLette
      select * from unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[],
                           $9::text[], $10::jsonb[], $11::bytea[], $12::timestamptz[])
      on conflict (topic, partition, "offset", epoch) do update set
-       code = excluded.code, reason = excluded.reason, attempts = excluded.attempts, headers = excluded.headers, stored_at = now(), replayed_at = null
-     where d.attempts < excluded.attempts`,
+       code = excluded.code, reason = excluded.reason, attempts = excluded.attempts, headers = excluded.headers,
+       payload = excluded.payload, stored_at = now(), replayed_at = null
+     where d.attempts < excluded.attempts and d.discarded_at is null`,
     [
       rows.map((row) => row.topic),
       rows.map((row) => row.partition),

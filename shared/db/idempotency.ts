@@ -4,7 +4,8 @@ export type KeyState = 'new' | 'done' | 'in-flight' | 'other-body';
 
 /**
  * Takes an idempotency key for one request. `new`: the caller may go on, and holds the key for 30 s; `done`: the same
- * request was accepted before; `in-flight`: somebody else is at it; `other-body`: the key was used for another request.
+ * request was accepted before; `in-flight`: somebody else is at it; `other-body`: the key was used for another request
+ * within 24 hours, accepted or not - what was answered 503 may have arrived all the same.
  */
 export const takeKey = async (
   db: Database,
@@ -14,8 +15,11 @@ export const takeKey = async (
     `with taken as (
        insert into idempotency_keys as k (account_id, key_hash, body_hash, request_id, locked_until)
        values ($1, $2, $3, $4, now() + interval '30 s')
-       on conflict (account_id, key_hash) do update set locked_until = excluded.locked_until, body_hash = excluded.body_hash
-         where not k.is_done and k.locked_until < now()
+       on conflict (account_id, key_hash) do update set
+         locked_until = excluded.locked_until, body_hash = excluded.body_hash, request_id = excluded.request_id, is_done = false,
+         created_at = case when k.created_at < now() - interval '24 hours' then now() else k.created_at end
+         where k.locked_until < now() and (k.created_at < now() - interval '24 hours'
+                                           or (not k.is_done and k.body_hash = excluded.body_hash))
        returning 'new' as state
      )
      select state from taken
@@ -27,6 +31,46 @@ export const takeKey = async (
   );
   // No row at all: somebody inserted it between our two looks, and is at it.
   return rows[0]?.state ?? 'in-flight';
+};
+
+/** A key that came with a record of Kafka. */
+export interface RecordKey {
+  readonly accountId: string;
+  readonly keyHash: Buffer;
+  readonly bodyHash: Buffer;
+  readonly requestId: string;
+}
+
+/**
+ * Notes the keys of records, which Kafka has already: nothing can be in flight, so each is done at once. Answers for each
+ * whether it stands for this request; false when it was used for another one within 24 hours. One statement.
+ */
+export const noteKeys = async (db: Database, keys: readonly RecordKey[]): Promise<readonly boolean[]> => {
+  if (keys.length === 0) return [];
+  const { rows } = await db.query<{ n: string; is_same: boolean | null }>(
+    `with given as (
+       select * from unnest($1::text[], $2::bytea[], $3::bytea[], $4::text[]) with ordinality as g(account_id, key_hash, body_hash, request_id, n)
+     ), noted as (
+       insert into idempotency_keys as k (account_id, key_hash, body_hash, request_id, is_done, locked_until)
+       select distinct on (account_id, key_hash) account_id, key_hash, body_hash, request_id, true, now() from given
+       order by account_id, key_hash, n
+       on conflict (account_id, key_hash) do update set
+         body_hash = excluded.body_hash, request_id = excluded.request_id, is_done = true, created_at = now()
+         where k.created_at < now() - interval '24 hours' and k.locked_until < now()
+       returning account_id, key_hash, body_hash
+     )
+     select g.n, coalesce(t.body_hash, k.body_hash) = g.body_hash as is_same
+     from given g left join noted t using (account_id, key_hash) left join idempotency_keys k using (account_id, key_hash)
+     order by g.n`,
+    [
+      keys.map((key) => key.accountId),
+      keys.map((key) => key.keyHash),
+      keys.map((key) => key.bodyHash),
+      keys.map((key) => key.requestId),
+    ],
+  );
+  // Null: somebody inserted it between our two looks; the next look sees it.
+  return rows.some((row) => row.is_same === null) ? noteKeys(db, keys) : rows.map((row) => row.is_same === true);
 };
 
 /** Says how the request that holds a key ended: `done` for good, or free for the next try. */

@@ -47,9 +47,13 @@ export const requestIdOfRecord = (origin: {
   return `req_${uuidV7(hexMillis(timestampMs), hash.slice(0, 3), hash.slice(3, 19))}`;
 };
 
-/** The id of a request that carries an idempotency key: the same key of the same account is the same request. */
-export const requestIdOfKey = (accountId: string, idempotencyKey: string): string => {
-  const hash = sha256(`${accountId}\n${idempotencyKey}`);
+/**
+ * The id of a request that carries an idempotency key: the same key and body of the same account is the same request, also
+ * when nobody remembers the key any more. The body counts too, so that a key that is used again after its day stands for
+ * another request instead of hiding it.
+ */
+export const requestIdOfKey = (accountId: string, idempotencyKey: string, bodyHash: Uint8Array): string => {
+  const hash = sha256(`${accountId}\n${idempotencyKey}\n${Buffer.from(bodyHash).toString('hex')}`);
   return `req_${uuidV7(hash.slice(0, 12), hash.slice(12, 15), hash.slice(15, 31))}`;
 };
 

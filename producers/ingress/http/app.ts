@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 import type { IngressContext } from './ingress-context.ts';
 import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { emailRoutes } from './routes/emails.ts';
 import { espHistoryRoutes } from './routes/esp-history.ts';
@@ -81,6 +82,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     espHistoryRoutes,
     senderRoutes,
     domainRoutes,
+    deadLetterRoutes,
     webhookRoutes,
   ]) {
     await app.register((instance, _options, next) => {

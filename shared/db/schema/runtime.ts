@@ -53,7 +53,11 @@ export const deadLetters = pgTable(
     payload: bytea('payload').notNull(),
     firstFailedAt: at('first_failed_at').notNull(),
     storedAt: at('stored_at').notNull().defaultNow(),
+    /** When it last went back to its topic; null again when it failed once more. */
     replayedAt: at('replayed_at'),
+    replays: integer('replays').notNull().default(0),
+    /** Its payload and headers are gone then; the row stays, so that a repeat of the record brings nothing back. */
+    discardedAt: at('discarded_at'),
   },
   (table) => [
     uniqueIndex('dead_letters_origin').on(table.topic, table.partition, table.offset, table.epoch),
@@ -66,6 +70,8 @@ export const outbox = pgTable('outbox', {
   id: bigserial('id', { mode: 'number' }).primaryKey(),
   records: jsonb('records').notNull(),
   createdAt: at('created_at').notNull().defaultNow(),
+  /** When the sweeper may publish them: later than its writer, who does it at once if it can. */
+  dueAt: at('due_at').notNull().defaultNow(),
 });
 
 export const idempotencyKeys = pgTable(

@@ -296,3 +296,31 @@ describe('Delivery events', () => {
     }
   });
 });
+
+describe('A dead letter that was sent back', () => {
+  const origin = {
+    'x-original-cluster': 'cluster-1',
+    'x-original-topic': 'delivery-events',
+    'x-original-partition': '5',
+    'x-original-offset': '77',
+    'x-original-timestamp': String(Date.parse('2026-01-01T00:00:00Z')),
+  };
+  const replayed = (offset: number, headers: Readonly<Record<string, string>> = origin) =>
+    placed([{ events: [{ ...delivered, count: 3 }, bounced] }], offset).map((record) => ({ ...record, headers }));
+
+  it('is counted once, at however many offsets it lies, on whatever day', async () => {
+    await handle(replayed(0));
+    const before = await loadDomain(database.pool, 'example.org');
+    expect(before).toMatchObject({ delivered: 3, bounced: 1, firstBounceAt: new Date('2026-01-01T00:00:00Z') });
+    await handle(replayed(1).map((record) => ({ ...record, timestampMs: record.timestampMs + 400 * 86_400_000 })));
+    await handle(replayed(0), { partition: 4 });
+    expect(await loadDomain(database.pool, 'example.org')).toMatchObject({ delivered: 3, bounced: 1 });
+  });
+
+  it('is not taken for another one', async () => {
+    await handle(replayed(0));
+    await handle(replayed(1, { ...origin, 'x-original-offset': '78' }));
+    await handle(replayed(2, { ...origin, 'x-original-partition': '6' }));
+    expect(await loadDomain(database.pool, 'example.org')).toMatchObject({ delivered: 9, bounced: 3 });
+  });
+});

@@ -14,7 +14,7 @@ import { messageStates } from '../../../shared/domain/message-state.ts';
 const timestampMs = Date.parse('2026-03-01T12:00:00Z');
 const fold = (...values: DeliveryRecord[]) =>
   foldRecords(
-    values.map((value, offset) => ({ value, offset: BigInt(offset), timestampMs })),
+    values.map((value, offset) => ({ value, offset: BigInt(offset), timestampMs, headers: {} })),
     'cluster:0:delivery-events:3',
   );
 const counted = (...values: DeliveryRecord[]) => Object.fromEntries(fold(...values).counts);
@@ -98,7 +98,10 @@ describe('Events that are stored', () => {
   });
 
   it('have a day even when their record has no time', () => {
-    const [event] = foldRecords([{ value: { ...delivered, id: 'e' }, offset: 0n, timestampMs: -1 }], 'p').storable;
+    const [event] = foldRecords(
+      [{ value: { ...delivered, id: 'e' }, offset: 0n, timestampMs: -1, headers: {} }],
+      'p',
+    ).storable;
     expect(event?.day).toBe('1970-01-01');
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { claimsOn } from '../../../consumers/email-send/consumer-claims.ts';
 import { heavyContentsFrom } from '../../../consumers/email-send/consumer-content.ts';
 import { routingOn } from '../../../consumers/email-send/consumer-routing.ts';
+import { noteKeysIn } from '../../../consumers/email-send/consumer-keys.ts';
 import { portsOn } from '../../../consumers/email-send/consumer-ports.ts';
 import { emailSend } from '../../../consumers/email-send/consumer.ts';
 import type { DeliveryPorts } from '../../../consumers/email-send/deliver-messages.ts';
@@ -92,16 +93,17 @@ const processOf = (
     topic,
     configuredEsps: names,
     claims: claimsOn(pool, 'email-send', weighing, routing, content),
+    noteKeys: noteKeysIn(pool),
     content,
     ports: { ...ports, ...more.ports },
   });
-  return (values: readonly SendRecord[], first = 0) =>
+  return (values: readonly SendRecord[], first = 0, headers: Readonly<Record<string, string>> = {}) =>
     consumer.handleBatch(
       values.map((value, index): Incoming<SendRecord> => ({
         value,
         raw: Buffer.from(JSON.stringify(value)),
         key: undefined,
-        headers: {},
+        headers,
         offset: BigInt(first + index),
         timestampMs: 1_700_000_000_000,
       })),
@@ -454,6 +456,7 @@ describe('A message', () => {
         claimNew: () => Promise.reject(new TypeError('claimed')),
         claimDue: () => Promise.reject(new TypeError('claimed')),
       },
+      noteKeys: () => Promise.resolve([]),
       content: { load: () => Promise.reject(new TypeError('loaded')) },
       ports: portsOn(
         database.pool,
@@ -635,5 +638,49 @@ describe('A message whose planned ESP fell ill after the decision', () => {
     await processOf([alpha.esp, beta.esp])(recordsOf(request(4, { sendAt }), 'req_1'));
     const { rows } = await database.pool.query('select distinct esp, status from messages');
     expect(rows).toEqual([{ esp: 'alpha', status: 'scheduled' }]);
+  });
+});
+
+describe('A record with an idempotency key', () => {
+  const key = { 'idempotency-key': 'order-7' };
+  const kindsOf = (outcomes: readonly { readonly kind: string }[]): string[] => outcomes.map(({ kind }) => kind);
+  const sentTo = async (): Promise<string[]> => {
+    const { rows } = await database.pool.query<{ email: string }>('select email from messages order by email');
+    return rows.map(({ email }) => email);
+  };
+  const toOne = (email: string): EmailRequest => ({ from: 'a@acme.example', text: 'x', recipients: [{ email }] });
+
+  it('is one request, at however many offsets it lies', async () => {
+    const send = processOf(twoEsps().map(({ esp }) => esp));
+    expect(kindsOf(await send([toOne('ann@example.org'), toOne('ann@example.org')], 0, key))).toEqual(['done', 'done']);
+    expect(kindsOf(await send([toOne('ann@example.org')], 9, { 'Idempotency-Key': 'order-7' }))).toEqual(['done']);
+    expect(await sentTo()).toEqual(['ann@example.org']);
+    expect(kindsOf(await send([toOne('ann@example.org')], 10, { 'idempotency-key': 'order-8' }))).toEqual(['done']);
+    expect(await sentTo()).toEqual(['ann@example.org', 'ann@example.org']);
+  });
+
+  it('goes to the dead letters with another body, while those beside it are sent', async () => {
+    const send = processOf(twoEsps().map(({ esp }) => esp));
+    const outcomes = await send([toOne('ann@example.org'), toOne('ben@example.org')], 0, key);
+    expect(outcomes).toEqual([
+      expect.objectContaining({ kind: 'done' }),
+      expect.objectContaining({ kind: 'reject', code: 'idempotency-key-reused' }),
+    ]);
+    expect(await sentTo()).toEqual(['ann@example.org']);
+  });
+
+  it('of more than 256 characters goes to the dead letters', async () => {
+    const send = processOf(twoEsps().map(({ esp }) => esp));
+    expect(await send([toOne('ann@example.org')], 0, { 'idempotency-key': 'k'.repeat(257) })).toEqual([
+      expect.objectContaining({ kind: 'reject', code: 'bad-idempotency-key' }),
+    ]);
+    expect(await sentTo()).toEqual([]);
+  });
+
+  it('and an id of its own goes by its id', async () => {
+    const send = processOf(twoEsps().map(({ esp }) => esp));
+    const withId = (id: string): SendRecord => ({ ...toOne('ann@example.org'), id });
+    expect(kindsOf(await send([withId('a'), withId('b'), withId('a')], 0, key))).toEqual(['done', 'done', 'done']);
+    expect(await sentTo()).toHaveLength(2);
   });
 });

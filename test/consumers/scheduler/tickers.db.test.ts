@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { contentPurge, dueTicker, keyPurge, reaper } from '../../../consumers/scheduler/tickers.ts';
+import { contentPurge, dueTicker, keyPurge, outboxTicker, reaper } from '../../../consumers/scheduler/tickers.ts';
 import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import { sendRecord } from '../../../shared/contracts/email.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
+import { writeOutbox } from '../../../shared/db/outbox.ts';
 import { insertRequests } from '../../../shared/db/requests.ts';
 import { InfrastructureError } from '../../../shared/errors.ts';
 import { createLog } from '../../../shared/runtime/log.ts';
@@ -118,17 +119,69 @@ describe('The scheduler', () => {
     expect(removed).toEqual(['content/old.json']);
   });
 
-  it('forgets idempotency keys after a week, and comes again at once while there are more', async () => {
+  it('forgets idempotency keys after two days, and comes again at once while there are more', async () => {
     const { deps } = world();
     await database.pool.query(
       `insert into idempotency_keys (account_id, key_hash, body_hash, request_id, is_done, locked_until, created_at)
        select 'admin', int4send(n), '\\x00', 'req_' || n, true, now() - interval '8 days',
-              now() - case when n <= 1500 then interval '8 days' else interval '6 days' end
+              now() - case when n <= 1500 then interval '49 hours' else interval '47 hours' end
        from generate_series(1, 1600) n`,
     );
     const ticker = keyPurge(deps);
     expect([await ticker.tick(), await ticker.tick(), await ticker.tick()]).toEqual([true, false, false]);
     const { rows } = await database.pool.query<{ n: string }>('select count(*) as n from idempotency_keys');
     expect(rows).toEqual([{ n: '100' }]);
+  });
+});
+
+describe('The outbox', () => {
+  const record = (value: string | Buffer, key = 'k'): OutgoingRecord => ({
+    topic: 't',
+    key,
+    value,
+    headers: { h: '1' },
+  });
+  const waiting = async (): Promise<number> => (await database.pool.query('select id from outbox')).rows.length;
+  const makeDue = () => database.pool.query(`update outbox set due_at = now() - interval '1 s'`);
+
+  it('is published byte by byte as it was written, then emptied', async () => {
+    const { deps, published } = world();
+    const records = [record('{"a":"ä\u0001"}'), record(Buffer.from([0, 255, 128])), record('')];
+    await writeOutbox(database.pool, records, 0);
+    expect(await outboxTicker(deps).tick()).toBe(false);
+    expect(published).toEqual(records);
+    expect(await waiting()).toBe(0);
+  });
+
+  it('is left to its writer for as long as it was asked', async () => {
+    const { deps, published } = world();
+    await writeOutbox(database.pool, [record('x')], 60_000);
+    await outboxTicker(deps).tick();
+    expect(published).toEqual([]);
+    await makeDue();
+    await outboxTicker(deps).tick();
+    expect(published).toHaveLength(1);
+  });
+
+  it('keeps what Kafka did not take, and publishes it at a later tick', async () => {
+    const { deps, published, setAway } = world();
+    await writeOutbox(database.pool, [record('x')], 0);
+    setAway(true);
+    await expect(outboxTicker(deps).tick()).rejects.toThrow('away');
+    expect(await waiting()).toBe(1);
+    setAway(false);
+    await makeDue();
+    await outboxTicker(deps).tick();
+    expect(published).toEqual([record('x')]);
+    expect(await waiting()).toBe(0);
+  });
+
+  it('is shared by two sweepers without a row published twice', async () => {
+    const [one, two] = [world(), world()];
+    const records = Array.from({ length: 40 }, (_, index) => record('x'.repeat(900_000), `k${index}`));
+    await writeOutbox(database.pool, records, 0);
+    await Promise.all([outboxTicker(one.deps).tick(), outboxTicker(two.deps).tick()]);
+    const keys = [...one.published, ...two.published].map(({ key }) => key).sort();
+    expect(keys).toEqual(records.map(({ key }) => key).sort());
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { expect, it } from '@jest/globals';
-import { purgeKeys, settleKey, takeKey, type KeyState } from '../../../shared/db/idempotency.ts';
+import { describe, expect, it } from '@jest/globals';
+import { noteKeys, purgeKeys, settleKey, takeKey, type KeyState } from '../../../shared/db/idempotency.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
@@ -42,6 +42,69 @@ it('is free again once its request was not accepted', async () => {
   await take();
   await settle(false);
   expect(await take()).toBe('new');
+});
+
+it('refuses another body also where the first one was not accepted: it may have arrived all the same', async () => {
+  await take();
+  await settle(false);
+  expect(await take('other')).toBe('other-body');
+  expect(await take()).toBe('new');
+});
+
+it('may be used for another body after 24 hours, whether the first was accepted or not', async () => {
+  for (const isDone of [true, false]) {
+    await database.pool.query('truncate idempotency_keys');
+    await take();
+    await settle(isDone);
+    await database.pool.query(
+      `update idempotency_keys set created_at = now() - interval '24 hours 1 s', locked_until = now() - interval '1 s'`,
+    );
+    expect(await take('other')).toBe('new');
+    expect(await take('other')).toBe('in-flight');
+    expect(await take()).toBe('other-body');
+  }
+});
+
+describe('The keys of records', () => {
+  const note = (...given: readonly (readonly [key: string, body: string])[]): Promise<readonly boolean[]> =>
+    noteKeys(
+      database.pool,
+      given.map(([key, body]) => ({
+        accountId: 'admin',
+        keyHash: hash(key),
+        bodyHash: hash(body),
+        requestId: `req_${key}_${body}`,
+      })),
+    );
+
+  it('stand for the first body they came with, in one batch or many, and for it on every redelivery', async () => {
+    expect(await note(['a', '1'], ['a', '2'], ['b', '1'], ['a', '1'])).toEqual([true, false, true, true]);
+    expect(await note(['a', '1'], ['b', '2'])).toEqual([true, false]);
+    expect(await note()).toEqual([]);
+  });
+
+  it('stand for the same request as a key that came over HTTP', async () => {
+    await take('1', 'h');
+    expect(await note(['h', '1'], ['h', '2'])).toEqual([true, false]);
+    await note(['k', '1']);
+    expect(await take('1', 'k')).toBe('done');
+    expect(await take('2', 'k')).toBe('other-body');
+  });
+
+  it('agree when many processes note the same key at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => note(['a', String(index % 2)])));
+    const [winner] = (
+      await database.pool.query<{ request_id: string }>('select request_id from idempotency_keys')
+    ).rows.map((row) => Number(row.request_id.slice(-1)));
+    expect(answers.map(([isSame]) => isSame)).toEqual(answers.map((_, index) => index % 2 === winner));
+  });
+
+  it('are free after 24 hours', async () => {
+    await note(['a', '1']);
+    await database.pool.query(`update idempotency_keys set created_at = now() - interval '24 hours 1 s'`);
+    expect(await note(['a', '2'])).toEqual([true]);
+    expect(await note(['a', '1'])).toEqual([false]);
+  });
 });
 
 it('is each account’s own', async () => {

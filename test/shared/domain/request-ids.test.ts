@@ -115,16 +115,27 @@ describe('The id of a record without one', () => {
 });
 
 describe('The id of a request with an idempotency key', () => {
-  it('is one per account and key', () => {
+  it('is one per account, key and body', () => {
+    const body = fc.uint8Array({ minLength: 32, maxLength: 32 });
     fc.assert(
-      fc.property(fc.string(), fc.string(), fc.string(), fc.string(), (account, key, otherAccount, otherKey) => {
-        expect(requestIdOfKey(account, key)).toBe(requestIdOfKey(account, key));
-        if (otherKey !== key) expect(requestIdOfKey(account, otherKey)).not.toBe(requestIdOfKey(account, key));
-        if (otherAccount !== account && !`${account}${otherAccount}`.includes('\n')) {
-          expect(requestIdOfKey(otherAccount, key)).not.toBe(requestIdOfKey(account, key));
-        }
-        expect(requestIdOfKey(account, key).slice(4)).toMatch(uuidV7);
-      }),
+      fc.property(
+        fc.string(),
+        fc.string(),
+        fc.string(),
+        fc.string(),
+        body,
+        body,
+        (account, key, other, otherKey, a, b) => {
+          const id = requestIdOfKey(account, key, a);
+          expect(requestIdOfKey(account, key, a)).toBe(id);
+          if (otherKey !== key) expect(requestIdOfKey(account, otherKey, a)).not.toBe(id);
+          if (other !== account && !`${account}${other}`.includes('\n')) {
+            expect(requestIdOfKey(other, key, a)).not.toBe(id);
+          }
+          if (Buffer.compare(a, b) !== 0) expect(requestIdOfKey(account, key, b)).not.toBe(id);
+          expect(id.slice(4)).toMatch(uuidV7);
+        },
+      ),
     );
   });
 });

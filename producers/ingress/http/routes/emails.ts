@@ -8,6 +8,7 @@ import { loadRequests } from '../../../../shared/db/requests.ts';
 import { decisionById } from '../../../../shared/db/weight-decisions.ts';
 import { checkEmailRequest } from '../../../../shared/domain/check-email-request.ts';
 import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
+import { idempotentBody } from '../../../../shared/domain/idempotent-body.ts';
 import { messageBytes } from '../../../../shared/domain/message-size.ts';
 import { requestIdOfKey } from '../../../../shared/domain/request-ids.ts';
 import { InvalidMessageError } from '../../../../shared/errors.ts';
@@ -101,7 +102,8 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         });
       }
       const key = request.headers['idempotency-key'];
-      const requestId = key === undefined ? context.newRequestId() : requestIdOfKey(accountId, key);
+      const bodyHash = sha256(idempotentBody(request.body));
+      const requestId = key === undefined ? context.newRequestId() : requestIdOfKey(accountId, key, bodyHash);
       const acceptance = accept(request.body, { accountId, requestId });
       if (!acceptance.ok) {
         throw new HttpProblem(413, 'Too large', {
@@ -115,7 +117,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         const state = await takeKey(pool, {
           accountId,
           keyHash,
-          bodyHash: sha256(JSON.stringify(request.body)),
+          bodyHash,
           requestId,
         });
         if (state === 'in-flight')
