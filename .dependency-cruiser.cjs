@@ -33,7 +33,13 @@ module.exports = {
       'shared-is-lowest',
       'shared knows none of its users',
       { path: '^shared/' },
-      { path: '^(consumers|producers|simulator|fleet|bench|migrations)/' },
+      { path: '^(consumers|producers|simulator|fleet|bench|migrations|cli)/' },
+    ),
+    rule(
+      'cli-by-the-api',
+      'the command line knows the fleet by its API, as everybody does',
+      { path: '^cli/' },
+      { path: '^(producers|consumers|simulator|fleet|bench|migrations|shared/(?!contracts/|config/|errors))' },
     ),
     rule(
       'nothing-imports-tests',

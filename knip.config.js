@@ -8,7 +8,7 @@ export default {
     'shared/db/schema/*.ts',
     'test/**/*.test.ts',
   ],
-  project: ['{producers,consumers,shared,simulator,fleet,bench,migrations,test}/**/*.{ts,mjs}'],
+  project: ['{producers,consumers,shared,cli,simulator,fleet,bench,migrations,test}/**/*.{ts,mjs}'],
   // A type or schema that is named beside its user is told apart from one that nobody needs.
   ignoreExportsUsedInFile: true,
   // Compiled code, which is not there before the build.

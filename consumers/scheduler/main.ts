@@ -5,6 +5,7 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
+import { reconciler } from './ticker-reconciler.ts';
 import {
   contentPurge,
   decisionsTicker,
@@ -18,7 +19,7 @@ import {
 const env = readEnv({ ...kafkaEnv, ...blobEnv, ...postgresEnv, ...adminEnv, ...logEnv });
 
 await runProcess('scheduler', env, (scope) => {
-  const { log, onClose } = scope;
+  const { log, metrics, onClose } = scope;
   const pool = connectPostgres(env.DATABASE_URL, 3, (error) => {
     log.warn({ err: error }, 'an idle connection to Postgres was lost');
   });
@@ -38,5 +39,6 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(contentPurge(deps), scope);
   runTicker(keyPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
+  runTicker(reconciler({ pool, log, metrics, now: () => new Date() }), scope);
   return Promise.resolve();
 });

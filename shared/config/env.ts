@@ -56,6 +56,14 @@ export const httpEnv = {
 /** Longer than 31 bytes: a shorter secret can be guessed, and production must not start with one. */
 export const secretsEnv = { ADMIN_API_KEY: z.string().min(32) };
 
+/** Where the command line finds the fleet, when it is not the one of this machine. */
+export const cliEnv = {
+  MAILFLEET_URL: optionalUrl,
+  MAILFLEET_API_KEY: optional,
+  PUBLIC_URL: optionalUrl,
+  ADMIN_API_KEY: optional,
+};
+
 export const adminEnv = { ADMIN_PORT: port(9464), METRICS_ENABLED: flag(true) };
 
 export const logEnv = {
@@ -174,6 +182,7 @@ export const envGroups = {
   postgresEnv,
   httpEnv,
   secretsEnv,
+  cliEnv,
   adminEnv,
   logEnv,
   workerEnv,

@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 import type { IngressContext } from './ingress-context.ts';
 import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { emailRoutes } from './routes/emails.ts';
@@ -82,6 +83,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     espHistoryRoutes,
     senderRoutes,
     domainRoutes,
+    auditRoutes,
     deadLetterRoutes,
     webhookRoutes,
   ]) {

@@ -38,13 +38,10 @@ export const requests = pgTable(
     /** The split by mailbox provider, then by ESP; what its parts are cut from. */
     plan: jsonb('plan').$type<Record<string, Record<string, number>>>(),
     createdAt: at('created_at').notNull().defaultNow(),
-    /** When its counts were found to add up with nothing left to do. */
-    reconciledAt: at('reconciled_at'),
   },
   (table) => [
-    index('requests_unreconciled')
-      .on(table.createdAt)
-      .where(sql`reconciled_at is null`),
+    // The reconciler reads all of them once, in this order.
+    index('requests_created').on(table.createdAt, table.id),
     index('requests_account_created').on(table.accountId, table.createdAt),
     // Asked before a decision is removed.
     index('requests_decision').on(table.decisionId),

@@ -103,3 +103,17 @@ export const apiKeys = pgTable(
   },
   (table) => [uniqueIndex('api_keys_secret').on(table.secretHash)],
 );
+
+/** How far the reconciler has come: all requests up to this one were counted. One row. */
+export const reconcilerCursor = pgTable('reconciler_cursor', {
+  name: text('name').primaryKey(),
+  createdAt: at('created_at').notNull(),
+  requestId: text('request_id').notNull(),
+});
+
+/** Requests whose rows did not add up when they were counted; they are counted again until they do. */
+export const unevenRequests = pgTable('uneven_requests', {
+  requestId: text('request_id').primaryKey(),
+  noticedAt: at('noticed_at').notNull().defaultNow(),
+  reason: text('reason').notNull(),
+});

@@ -6,6 +6,8 @@ import type { NewRequest } from '../../../shared/db/requests.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 
 const tables = [
+  'reconciler_cursor',
+  'uneven_requests',
   'attempts',
   'consumer_offsets',
   'dead_letters',
@@ -21,6 +23,7 @@ const tables = [
   'events',
   'idempotency_keys',
   'messages',
+  'outbox',
   'outcome_delays',
   'requests',
   'single_carries',
