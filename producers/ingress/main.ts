@@ -21,7 +21,7 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { createAuthenticate } from './http/authenticate.ts';
-import { buildApp } from './http/app.ts';
+import { buildApp, usualLimits } from './http/app.ts';
 import { createRecentRequests } from './recent-requests.ts';
 
 const env = readEnv({
@@ -81,7 +81,7 @@ await runProcess('ingress', env, async (scope) => {
       newRequestId: () => `req_${uuidV7()}`,
     },
     log,
-    env.MAX_BODY_BYTES,
+    { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES },
   );
   await publisher.connect();
   await app.listen({ host: env.HOST, port: env.PORT });

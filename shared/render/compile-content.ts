@@ -20,7 +20,10 @@ export interface CompiledTexts {
 
 // Limits keep a hostile template from costing more than a long mail would (loops, huge strings). `templates: {}` keeps
 // everything away from the file system; own properties only, so that no value is reached by inheritance.
-const limits = { parseLimit: 10_000_000, renderLimit: 1_000, memoryLimit: 50_000_000 };
+const limits = { parseLimit: 10_000_000, renderLimit: 500, memoryLimit: 50_000_000 };
+// Ten thousand recipients times a template that keeps below its own limit would still be hours.
+const allowedMs = 5_000;
+const allowedMsEach = 10;
 const engineFor = (outputEscape: 'escape' | undefined, strictVariables: boolean): Liquid => {
   const engine = new Liquid({
     templates: {},
@@ -157,7 +160,8 @@ const kinds = { lenient: kindsOf(engines.lenient), strict: kindsOf(engines.stric
  * Compiles the texts of a mail (Liquid). Values are HTML-escaped in `html` alone. A subject is one line without blanks
  * around it, so that no value can add a header; neither it nor the text comes out empty; lines end in `\n`. Without a text one is made from the
  * HTML; an empty text or HTML counts as none. Unknown variables are empty, or with `strictVariables` a fault of the
- * evaluation. Throws `InvalidMessageError` `bad-template` for a template that cannot be parsed.
+ * evaluation. Throws `InvalidMessageError` `bad-template` for a template that cannot be parsed. An evaluation is given up after
+ * 0.5 s (`bad-template`), and all of them after 5 s or 10 ms a recipient, whichever is more (`slow-template`).
  */
 export const compileContent = (
   asked: TextTemplates,
@@ -180,8 +184,24 @@ export const compileContent = (
         ? compile('html', templates.html, kind.textOfHtml)
         : undefined;
   const pieces = [...subject.pieces, ...(text?.pieces ?? []), ...(html?.pieces ?? [])];
+  let spentMs = 0;
+  let times = 0;
   return {
     texts: { subject: subject.text, text: text?.text, html: html?.text },
-    valuesFor: (variables) => Object.fromEntries(pieces.map((part) => [part.token, part.evaluate(variables)])),
+    valuesFor: (variables) => {
+      if (spentMs > Math.max(allowedMs, allowedMsEach * times)) {
+        throw new InvalidMessageError(
+          'slow-template',
+          `The templates take too long: ${Math.round(spentMs)} ms for ${times} recipients.`,
+        );
+      }
+      const before = performance.now();
+      try {
+        return Object.fromEntries(pieces.map((part) => [part.token, part.evaluate(variables)]));
+      } finally {
+        spentMs += performance.now() - before;
+        times += 1;
+      }
+    },
   };
 };

@@ -4,12 +4,17 @@ import { kafkaClient } from './kafka.ts';
 import type { Logger } from './log.ts';
 import type { OutgoingRecord } from './records.ts';
 
+/** How much of the room for waiting records a caller may fill: what can wait is refused first, one-time codes and webhooks last. */
+export type Urgency = 'can-wait' | 'usual' | 'urgent';
+const roomFor: Readonly<Record<Urgency, number>> = { 'can-wait': 0.5, usual: 0.8, urgent: 1 };
+
 export interface Publisher {
   /**
    * Resolves once all replicas have every one of the records. Rejects with `InfrastructureError` `kafka-full` when too
-   * much waits already, or `kafka-away` when Kafka has not taken them within the deadline: they may still arrive then.
+   * much waits already for this urgency (`urgent` where none is given), or `kafka-away` when Kafka has not taken them
+   * within the deadline: they may still arrive then.
    */
-  publish(records: readonly OutgoingRecord[]): Promise<void>;
+  publish(records: readonly OutgoingRecord[], urgency?: Urgency): Promise<void>;
   /** Connects ahead of the first record, so that readiness says something. Throws when Kafka cannot be reached. */
   connect(): Promise<void>;
   /** Waits for what is under way, then disconnects. */
@@ -151,10 +156,11 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
   };
 
   return {
-    publish: (records) => {
+    publish: (records, urgency = 'urgent') => {
       if (records.length === 0) return Promise.resolve();
       const bytes = bytesOf(records);
-      if (waitingRecords + records.length > limit.records || waitingBytes + bytes > limit.bytes) {
+      const room = roomFor[urgency];
+      if (waitingRecords + records.length > limit.records * room || waitingBytes + bytes > limit.bytes * room) {
         return Promise.reject(new InfrastructureError('kafka-full', 'Too many records wait for Kafka already.'));
       }
       return new Promise((resolve, reject) => {

@@ -10,9 +10,11 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
+import { limitBodies } from './body-budget.ts';
 import type { IngressContext } from './ingress-context.ts';
 import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
+import { readJson } from './read-json.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { domainRoutes } from './routes/domains.ts';
@@ -28,16 +30,40 @@ import { whatIfRoutes } from './routes/what-if.ts';
 
 const ownRequestId = /^[A-Za-z0-9._:-]{1,128}$/;
 
+export interface AppLimits {
+  /** Largest body of a route that names no other size. */
+  readonly maxBodyBytes: number;
+  /** Bytes of bodies that may be under way at the same time. */
+  readonly maxBytesUnderWay: number;
+  /** A request must have come whole within this time, and its headers too. */
+  readonly requestTimeoutMs: number;
+  /** A connection on which nothing moves is closed. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Slow senders and idle sockets: Fastify has no limits of its own. */
+export const usualLimits: AppLimits = {
+  maxBodyBytes: 1_048_576,
+  maxBytesUnderWay: 201_326_592,
+  requestTimeoutMs: 15_000,
+  idleTimeoutMs: 30_000,
+};
+
 /** Builds the HTTP ingress without listening, so that tests can speak to it by `inject`. */
-export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, maxBodyBytes: number) => {
+export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, limits: AppLimits) => {
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: maxBodyBytes,
-    // Slow senders and idle sockets: Fastify has no limits of its own.
-    requestTimeout: 15_000,
-    connectionTimeout: 60_000,
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: limits.idleTimeoutMs,
+    // Longer than the usual load balancer's 60 s, so that it is never us who closes under a request.
     keepAliveTimeout: 65_000,
+    http: {
+      headersTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
+      maxHeaderSize: 16_384,
+    },
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     requestIdHeader: false,
     genReqId: (request) => {
@@ -55,7 +81,14 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     next();
   });
 
-  await app.register(helmet, { contentSecurityPolicy: false });
+  app.removeContentTypeParser('text/plain');
+  readJson(app);
+  limitBodies(app, limits.maxBytesUnderWay);
+  // Answers are data, never pages; what shows pages sets a policy of its own. No origin may read them but ours.
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    frameguard: { action: 'deny' },
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -70,7 +103,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     transform: jsonSchemaTransform,
     transformObject: (documentObject) => markOptionalBodies(jsonSchemaTransformObject(documentObject)),
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 
   for (const routes of [

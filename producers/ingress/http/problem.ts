@@ -51,6 +51,9 @@ interface SchemaIssue {
   readonly params?: { readonly keys?: readonly string[] };
 }
 
+// A long list with the same fault everywhere is told of by its beginning.
+const maxErrors = 100;
+
 const unknownKeyword = 'unrecognized_keys';
 
 const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -71,7 +74,7 @@ const pointersOf = (issue: SchemaIssue, context: string): { pointer: string; det
 const validationProblem = (error: FastifyError): HttpProblem => {
   const issues = (error.validation ?? []) as readonly SchemaIssue[];
   const context = error.validationContext === 'body' ? '' : `/${error.validationContext ?? ''}`;
-  const errors = issues.flatMap((issue) => pointersOf(issue, context));
+  const errors = issues.flatMap((issue) => pointersOf(issue, context)).slice(0, maxErrors);
   return issues.some((issue) => issue.keyword === unknownKeyword)
     ? new HttpProblem(400, 'Unknown property', { errors })
     : new HttpProblem(422, 'The request cannot be processed', { errors });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createPublisher, type Publisher } from '../../../shared/runtime/publisher.ts';
+import { createPublisher, type Publisher, type Urgency } from '../../../shared/runtime/publisher.ts';
 import { redirectConnections, startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 import { testKafkaBrokers } from '../../support/test-services.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -132,5 +132,36 @@ describe('The publisher', () => {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'kafka-away', retryable: true } });
     await publisher.close();
     expect(new Set(states)).toEqual(new Set([false]));
+  });
+
+  it('refuses what can wait first, and one-time codes and webhooks last', async () => {
+    const publisher = createPublisher({
+      brokers: ['127.0.0.1:1'],
+      clientId: 'test',
+      log: silentLog,
+      deadlineMs: 300,
+      maxWaiting: { records: 10, bytes: 100_000 },
+    });
+    const record = { topic: 't', key: 'k', value: 'v' };
+    // The first is on its way at once and waits no longer.
+    const taken: Promise<unknown>[] = [publisher.publish([record])];
+    const takes = async (urgency: Urgency): Promise<boolean> => {
+      let isRefused = false;
+      taken.push(
+        publisher.publish([record], urgency).catch(() => {
+          isRefused = true;
+        }),
+      );
+      // A refusal comes at once, long before the deadline.
+      await new Promise((resolve) => setImmediate(resolve));
+      return !isRefused;
+    };
+    const before: Record<Urgency, number> = { 'can-wait': 0, usual: 0, urgent: 0 };
+    for (const urgency of ['can-wait', 'usual', 'urgent'] as const) {
+      while (before[urgency] < 20 && (await takes(urgency))) before[urgency] += 1;
+    }
+    expect(before).toEqual({ 'can-wait': 5, usual: 3, urgent: 2 });
+    await Promise.allSettled(taken);
+    await publisher.close();
   });
 });

@@ -25,7 +25,8 @@ import { decode } from '../../../../shared/runtime/decode.ts';
 import { requireAdmin } from '../authenticate.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
-import { allowEmptyBody, withKey, type RouteApp } from '../route-app.ts';
+import { allowEmptyBody } from '../read-json.ts';
+import { withKey, type RouteApp } from '../route-app.ts';
 
 const faults = {
   400: problemSchema,

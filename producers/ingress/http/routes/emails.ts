@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { acceptedAnswer, requestAnswer } from '../../../../shared/contracts/api.ts';
 import { emailRequest, type EmailRequest } from '../../../../shared/contracts/email.ts';
+import type { SendLane } from '../../../../shared/contracts/topics.ts';
 import { settleKey, takeKey } from '../../../../shared/db/idempotency.ts';
 import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
 import { loadRequests } from '../../../../shared/db/requests.ts';
@@ -13,10 +14,17 @@ import { messageBytes } from '../../../../shared/domain/message-size.ts';
 import { requestIdOfKey } from '../../../../shared/domain/request-ids.ts';
 import { InvalidMessageError } from '../../../../shared/errors.ts';
 import { compileContent } from '../../../../shared/render/compile-content.ts';
+import type { Urgency } from '../../../../shared/runtime/publisher.ts';
 import { accept, type Accepted } from '../../accept.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
+
+const urgencyOf: Readonly<Record<SendLane, Urgency>> = {
+  'email-send-otp': 'urgent',
+  'email-send': 'usual',
+  'email-send-bulk': 'can-wait',
+};
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -24,27 +32,32 @@ const refuse = (errors: { pointer: string; detail: string }[]): never => {
   throw new HttpProblem(422, 'The request cannot be processed', { errors });
 };
 
+// So many evaluations in one go; others are served in between.
+const perTurn = 50;
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 // Whether the templates can be parsed; with strictVariables also whether every recipient has every variable.
-const checkTemplates = (request: EmailRequest): void => {
+const checkTemplates = async (request: EmailRequest): Promise<void> => {
+  const strictVariables = request.strictVariables === true;
   for (const field of ['subject', 'text', 'html'] as const) {
     if (request[field] === undefined) continue;
-    const strictVariables = request.strictVariables === true;
     let at = `/${field}`;
     try {
       const compiled = compileContent({ subject: '', [field]: request[field] }, { strictVariables });
       if (!strictVariables) continue;
-      request.recipients.forEach((recipient, index) => {
+      for (const [index, recipient] of request.recipients.entries()) {
+        if (index % perTurn === perTurn - 1) await nextTurn();
         at = `/recipients/${index}/substitutions`;
         compiled.valuesFor({ ...request.data, ...recipient.substitutions });
-      });
+      }
     } catch (error) {
       if (!(error instanceof InvalidMessageError)) throw error;
-      refuse([{ pointer: at, detail: error.message }]);
+      refuse([{ pointer: error.code === 'slow-template' ? `/${field}` : at, detail: error.message }]);
     }
   }
 };
 
-const check = (request: EmailRequest, context: IngressContext): void => {
+const check = async (request: EmailRequest, context: IngressContext): Promise<void> => {
   const faults = checkEmailRequest(request);
   const configured = context.esps.map((esp) => esp.name);
   request.esps?.forEach((esp, index) => {
@@ -52,7 +65,7 @@ const check = (request: EmailRequest, context: IngressContext): void => {
       faults.push({ pointer: `/esps/${index}`, detail: `is not configured; there are: ${configured.join(', ')}` });
   });
   if (faults.length > 0) refuse(faults);
-  checkTemplates(request);
+  await checkTemplates(request);
 };
 
 /** `POST /v1/emails` and what became of it. */
@@ -62,7 +75,8 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
   const publish = async (accepted: Accepted): Promise<void> => {
     if (accepted.blob !== undefined) await context.blobs.put(accepted.blob.key, accepted.blob.body);
     const topic = topics.send[accepted.lane].name;
-    await publisher.publish(accepted.records.map(({ key, value }) => ({ topic, key, value })));
+    const records = accepted.records.map(({ key, value }) => ({ topic, key, value }));
+    await publisher.publish(records, urgencyOf[accepted.lane]);
   };
 
   app.post(
@@ -94,7 +108,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
     },
     async (request, reply) => {
       const { accountId } = context.authenticate(request);
-      check(request.body, context);
+      await check(request.body, context);
       const bytes = messageBytes(request.body);
       if (bytes > context.maxMessageBytes) {
         throw new HttpProblem(413, 'Too large', {

@@ -11,7 +11,8 @@ import { requireAdmin, type Caller } from '../authenticate.ts';
 import { espEntry, warningFor } from '../esp-entry.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
-import { allowEmptyBody, withKey, type RouteApp } from '../route-app.ts';
+import { allowEmptyBody } from '../read-json.ts';
+import { withKey, type RouteApp } from '../route-app.ts';
 
 const verbs = [
   { action: 'pause', mode: 'paused', summary: 'Give an ESP no mail at all; what was planned for it goes elsewhere' },

@@ -5,7 +5,8 @@ import { compareWeights, explainWhatIf, suppose, type Weighing } from '../../../
 import { warningFor } from '../esp-entry.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
-import { allowEmptyBody, withKey, type RouteApp } from '../route-app.ts';
+import { allowEmptyBody } from '../read-json.ts';
+import { withKey, type RouteApp } from '../route-app.ts';
 
 const weighingOf = ({ policy, weights, providerWeights, basis }: NewDecision): Weighing => ({
   policy,

@@ -1,5 +1,5 @@
 import { createAuthenticate } from '../../../../producers/ingress/http/authenticate.ts';
-import { buildApp } from '../../../../producers/ingress/http/app.ts';
+import { buildApp, usualLimits, type AppLimits } from '../../../../producers/ingress/http/app.ts';
 import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
 import { createRecentRequests } from '../../../../producers/ingress/recent-requests.ts';
 import { kafkaEnv, parseEnv } from '../../../../shared/config/env.ts';
@@ -48,7 +48,10 @@ const noPostgres = (): never => {
 const nobodysPool: Pool = { query: noPostgres, transaction: noPostgres, end: noPostgres };
 
 /** An ingress on ports in memory. */
-export const testIngress = async (more: Partial<IngressContext> = {}): Promise<TestIngress> => {
+export const testIngress = async (
+  more: Partial<IngressContext> = {},
+  limits: Partial<AppLimits> = {},
+): Promise<TestIngress> => {
   const published: OutgoingRecord[] = [];
   const blobs = new Map<string, string>();
   let fault: Error | undefined;
@@ -96,7 +99,7 @@ export const testIngress = async (more: Partial<IngressContext> = {}): Promise<T
     newRequestId: () => `req_${(requests += 1)}`,
     ...more,
   };
-  const app = await buildApp(context, createLog({ name: 'test', level: 'silent' }), 1_048_576);
+  const app = await buildApp(context, createLog({ name: 'test', level: 'silent' }), { ...usualLimits, ...limits });
   return {
     app,
     weighing: context.weighing,
