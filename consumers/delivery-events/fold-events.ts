@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DeliveryEvent, DeliveryRecord } from '../../shared/contracts/delivery.ts';
 import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { normaliseDomain } from '../../shared/domain/domain-name.ts';
+import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
 import { stateAfter, type MessageState } from '../../shared/domain/message-state.ts';
 import { messageUuid } from '../../shared/domain/request-ids.ts';
 
@@ -104,7 +105,9 @@ export const foldRecords = (records: readonly PlacedRecord[], place: string): Fo
     }
     events.forEach((told, index) => {
       const at = told.at === undefined ? recordedAt : new Date(told.at);
-      const event = told.at === undefined ? { ...told, at: at.toISOString() } : told;
+      const timed = told.at === undefined ? { ...told, at: at.toISOString() } : told;
+      // ESPs quote the address in their reasons; whom an event is about stands in the message's row alone.
+      const event = timed.reason === undefined ? timed : { ...timed, reason: hideAddresses(timed.reason) };
       if (event.id === undefined && event.messageId === undefined && origin === undefined) {
         addToDomain(counts, event, at);
         return;

@@ -1,3 +1,4 @@
+import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
 import { retryDelayMs, unknownWindowMs, type MessageClass } from '../../shared/domain/retry-rules.ts';
 import type { DeliveryAnswer } from '../../shared/esp/esp.ts';
 
@@ -21,7 +22,9 @@ export interface TriedMessage {
   readonly mayTakeLater: boolean;
 }
 
-const words = (esp: string, code: string, detail: string): string => `${esp}: ${detail} (${code})`.slice(0, 1_000);
+// The ESP's own words, without the addresses that they quote: whom it is about stands beside them.
+const words = (esp: string, code: string, detail: string): string =>
+  hideAddresses(`${esp}: ${detail} (${code})`).slice(0, 1_000);
 
 /**
  * The outcome rule. Accepted is sent; ambiguous is `unknown`; a refusal that only the recipient caused is final; any

@@ -1,4 +1,4 @@
-import { adminEnv, blobEnv, kafkaEnv, logEnv, postgresEnv, readEnv } from '../../shared/config/env.ts';
+import { adminEnv, blobEnv, kafkaEnv, logEnv, postgresEnv, readEnv, retentionEnv } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
@@ -6,6 +6,7 @@ import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
 import { reconciler } from './ticker-reconciler.ts';
+import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
   contentPurge,
   decisionsTicker,
@@ -16,7 +17,7 @@ import {
   reaper,
 } from './tickers.ts';
 
-const env = readEnv({ ...kafkaEnv, ...blobEnv, ...postgresEnv, ...adminEnv, ...logEnv });
+const env = readEnv({ ...kafkaEnv, ...blobEnv, ...retentionEnv, ...postgresEnv, ...adminEnv, ...logEnv });
 
 await runProcess('scheduler', env, (scope) => {
   const { log, metrics, onClose } = scope;
@@ -39,6 +40,13 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(contentPurge(deps), scope);
   runTicker(keyPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
+  const days = {
+    bodies: env.RETENTION_BODY_DAYS,
+    events: env.RETENTION_EVENT_DAYS,
+    deadLetters: env.RETENTION_DEAD_LETTER_DAYS,
+  };
+  runTicker(retentionTicker({ ...deps, days }), scope);
+  runTicker(erasureTicker(deps), scope);
   runTicker(reconciler({ pool, log, metrics, now: () => new Date() }), scope);
   return Promise.resolve();
 });

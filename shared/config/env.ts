@@ -56,6 +56,13 @@ export const httpEnv = {
 /** Longer than 31 bytes: a shorter secret can be guessed, and production must not start with one. */
 export const secretsEnv = { ADMIN_API_KEY: z.string().min(32) };
 
+/** How long what is not needed any more is kept, in days. Events are what repeats are known by: ESPs retry for days. */
+export const retentionEnv = {
+  RETENTION_BODY_DAYS: count(30),
+  RETENTION_EVENT_DAYS: z.coerce.number().int().min(8).default(90),
+  RETENTION_DEAD_LETTER_DAYS: z.coerce.number().int().min(8).default(90),
+};
+
 /** Where the command line finds the fleet, when it is not the one of this machine. */
 export const cliEnv = {
   MAILFLEET_URL: optionalUrl,
@@ -190,6 +197,7 @@ export const envGroups = {
   healthEnv,
   domainEnv,
   blobEnv,
+  retentionEnv,
   sendgridEnv,
   postmarkEnv,
   sparkpostEnv,

@@ -61,11 +61,14 @@ const webhookTopic = (name: string): Topic<Uint8Array> => ({
   schema: z.instanceof(Uint8Array),
 });
 
-/** Where records go that can never be handled; dead letters keep the value as it was, whatever it was. */
+/**
+ * Where records go that can never be handled; dead letters keep the value as it was, whatever it was. The table keeps them
+ * longer; what is erased there must not lie on the topic for a month.
+ */
 export const deadTopic = (name: string): Topic<Uint8Array> => ({
   name: `${name}.dead`,
   partitions: 1,
-  retentionDays: 30,
+  retentionDays: 7,
   format: 'bytes',
   schema: z.instanceof(Uint8Array),
 });

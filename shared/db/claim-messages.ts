@@ -1,4 +1,5 @@
 import type { TemplateValues } from '../contracts/email.ts';
+import { erasedAddress } from '../domain/erase-from-payload.ts';
 import type { Database } from './connect.ts';
 
 /** What a recipient brings beyond its address. */
@@ -96,7 +97,7 @@ export interface DueMessage {
   readonly createdAt: Date;
 }
 
-/** Locks those of the messages that wait and are due; others (sent meanwhile, moved, cancelled) are left out. */
+/** Locks those of the messages that wait and are due; others (sent meanwhile, moved, cancelled, erased) are left out. */
 export const lockDueMessages = async (db: Database, ids: readonly string[]): Promise<DueMessage[]> => {
   const { rows } = await db.query<{
     id: string;
@@ -113,9 +114,9 @@ export const lockDueMessages = async (db: Database, ids: readonly string[]): Pro
     created_at: Date;
   }>(
     `select id, request_id, account_id, email, name, data, mailbox_provider, batch_id, esp, attempt, reason, created_at
-     from messages where id = any($1::uuid[]) and status in ('queued', 'scheduled') and due_at <= now()
+     from messages where id = any($1::uuid[]) and status in ('queued', 'scheduled') and due_at <= now() and email <> $2
      order by id for update skip locked`,
-    [ids],
+    [ids, erasedAddress],
   );
   return rows.map((row) => ({
     id: row.id,

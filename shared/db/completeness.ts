@@ -45,7 +45,8 @@ export const reconcileNext = (pool: Pool, limit: number): Promise<number> =>
     const { rows } = await db.query<CountRow>(
       `with asked as materialized (
          select id, created_at, total, split from requests
-         where (created_at, id) > ($1::timestamptz, $2) and created_at < now() - interval '${settledAfter}'
+         where body_purged_at is null and (created_at, id) > ($1::timestamptz, $2)
+           and created_at < now() - interval '${settledAfter}'
          order by created_at, id limit $3
        ) ${counted}`,
       [cursor.created_at, cursor.request_id, limit],

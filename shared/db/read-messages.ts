@@ -66,7 +66,7 @@ export const listMessages = async (db: Database, filter: MessageFilter): Promise
     conditions.push(condition(`$${values.length}`));
   };
   where((place) => `status = ${place}`, filter.status);
-  where((place) => `email = ${place}`, filter.email);
+  where((place) => `lower(email) = lower(${place})`, filter.email);
   where((place) => `esp = ${place}`, filter.esp);
   where((place) => `request_id = ${place}`, filter.requestId);
   where((place) => `created_at >= ${place}::timestamptz`, filter.since);

@@ -66,7 +66,7 @@ export const findMessages = async (db: Database, clues: readonly MessageClue[]):
   const { rows } = await db.query<{ n: string; id: string }>(
     `select distinct on (c.n) c.n, m.id
      from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) with ordinality as c(esp, recipient, provider_message_id, at, n)
-     join messages m on m.email in (c.recipient, lower(c.recipient)) and m.esp = c.esp
+     join messages m on lower(m.email) = lower(c.recipient) and m.esp = c.esp
        and m.created_at between c.at - interval '8 days' and c.at + interval '5 minutes'
        and (c.provider_message_id is null or m.provider_message_id = c.provider_message_id
             or (m.provider_message_id is null and m.status in ('sending', 'unknown')))

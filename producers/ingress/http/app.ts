@@ -23,6 +23,7 @@ import { espHistoryRoutes } from './routes/esp-history.ts';
 import { espRoutes } from './routes/esps.ts';
 import { healthRoutes } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { recipientRoutes } from './routes/recipients.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { weightRoutes } from './routes/weights.ts';
@@ -117,6 +118,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     senderRoutes,
     domainRoutes,
     auditRoutes,
+    recipientRoutes,
     deadLetterRoutes,
     webhookRoutes,
   ]) {

@@ -38,10 +38,14 @@ export const requests = pgTable(
     /** The split by mailbox provider, then by ESP; what its parts are cut from. */
     plan: jsonb('plan').$type<Record<string, Record<string, number>>>(),
     createdAt: at('created_at').notNull().defaultNow(),
+    /** When texts, attachments and variables were removed for good. */
+    bodyPurgedAt: at('body_purged_at'),
   },
   (table) => [
-    // The reconciler reads all of them once, in this order.
-    index('requests_created').on(table.createdAt, table.id),
+    // The reconciler reads all of them once, in this order, and so does what purges bodies.
+    index('requests_with_body')
+      .on(table.createdAt, table.id)
+      .where(sql`body_purged_at is null`),
     index('requests_account_created').on(table.accountId, table.createdAt),
     // Asked before a decision is removed.
     index('requests_decision').on(table.decisionId),
@@ -82,7 +86,8 @@ export const messages = pgTable(
   },
   (table) => [
     index('messages_request').on(table.requestId, table.position),
-    index('messages_email').on(table.email),
+    // People write addresses in any case.
+    index('messages_recipient').on(sql`lower(${table.email})`),
     index('messages_created').on(table.createdAt, table.id),
     index('messages_leased')
       .on(table.leaseUntil)

@@ -10,6 +10,7 @@ import {
   primaryKey,
   text,
   uniqueIndex,
+  uuid,
 } from 'drizzle-orm/pg-core';
 import { at, bytea, count } from './columns.ts';
 
@@ -116,4 +117,22 @@ export const unevenRequests = pgTable('uneven_requests', {
   requestId: text('request_id').primaryKey(),
   noticedAt: at('noticed_at').notNull().defaultNow(),
   reason: text('reason').notNull(),
+});
+
+/** Recipients that are being erased. The address stays until all is done, its hash for good: it proves what was done. */
+export const erasures = pgTable('erasures', {
+  id: bigserial('id', { mode: 'number' }).primaryKey(),
+  /** Whose mail is meant; null for everybody's. */
+  accountId: text('account_id'),
+  email: text('email'),
+  emailHash: bytea('email_hash').notNull(),
+  requestedBy: text('requested_by').notNull(),
+  requestedAt: at('requested_at').notNull().defaultNow(),
+  /** How far copies and dead letters were looked through. */
+  messageCursor: uuid('message_cursor'),
+  letterCursor: bigint('letter_cursor', { mode: 'number' }).notNull().default(0),
+  messages: integer('messages').notNull().default(0),
+  copies: integer('copies').notNull().default(0),
+  deadLetters: integer('dead_letters').notNull().default(0),
+  doneAt: at('done_at'),
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { is } from 'drizzle-orm';
-import { getTableConfig, IndexedColumn, PgTable } from 'drizzle-orm/pg-core';
+import { is, SQL } from 'drizzle-orm';
+import { getTableConfig, IndexedColumn, PgDialect, PgTable } from 'drizzle-orm/pg-core';
 import { ensureEventPartitions } from '../../../shared/db/event-partitions.ts';
 import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
@@ -9,6 +9,7 @@ import * as senders from '../../../shared/db/schema/senders.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
+const dialect = new PgDialect();
 const tables = [mail, routing, runtime, senders]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
@@ -50,8 +51,8 @@ describe('The schema in the sources is that of the migrated database', () => {
       is_partial: boolean;
     }>(
       `select c.relname as name, i.indisunique as is_unique, i.indisprimary as is_primary, i.indpred is not null as is_partial,
-              (select array_agg(a.attname::text order by k.n) from unnest(i.indkey) with ordinality as k(attnum, n)
-               join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum) as columns
+              (select array_agg(replace(pg_get_indexdef(i.indexrelid, n, false), '"', '') order by n)
+               from generate_series(1, i.indnkeyatts) n) as columns
        from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = to_regclass($1)`,
       [name],
     );
@@ -63,7 +64,13 @@ describe('The schema in the sources is that of the migrated database', () => {
     expect(primary).toEqual(declaredPrimary);
     const declared = table.indexes.map(({ config }) => ({
       name: config.name ?? '',
-      columns: config.columns.map((column) => (is(column, IndexedColumn) ? column.name : '')),
+      columns: config.columns.map((column) =>
+        is(column, IndexedColumn)
+          ? (column.name ?? '')
+          : is(column, SQL)
+            ? dialect.sqlToQuery(column).sql.replace(/"|"?\w+"?\./g, '')
+            : '',
+      ),
       is_unique: config.unique,
       is_primary: false,
       is_partial: config.where !== undefined,

@@ -11,6 +11,7 @@ const tables = [
   'attempts',
   'consumer_offsets',
   'dead_letters',
+  'erasures',
   'domain_counters',
   'esp_audit',
   'esp_budgets',
