@@ -5,7 +5,15 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
-import { contentPurge, decisionsTicker, dueTicker, keyPurge, partitionsTicker, reaper } from './tickers.ts';
+import {
+  bucketPurge,
+  contentPurge,
+  decisionsTicker,
+  dueTicker,
+  keyPurge,
+  partitionsTicker,
+  reaper,
+} from './tickers.ts';
 
 const env = readEnv({ ...kafkaEnv, ...blobEnv, ...postgresEnv, ...adminEnv, ...logEnv });
 
@@ -28,6 +36,7 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(partitionsTicker(deps), scope);
   runTicker(contentPurge(deps), scope);
   runTicker(keyPurge(deps), scope);
+  runTicker(bucketPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
   return Promise.resolve();
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { is } from 'drizzle-orm';
 import { getTableConfig, IndexedColumn, PgTable } from 'drizzle-orm/pg-core';
 import { ensureEventPartitions } from '../../../shared/db/event-partitions.ts';
+import * as accounts from '../../../shared/db/schema/accounts.ts';
 import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
 import * as runtime from '../../../shared/db/schema/runtime.ts';
@@ -9,7 +10,7 @@ import * as senders from '../../../shared/db/schema/senders.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
-const tables = [mail, routing, runtime, senders]
+const tables = [accounts, mail, routing, runtime, senders]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
   .map((table) => getTableConfig(table));
