@@ -10,9 +10,13 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
+import { open } from './access.ts';
+import { guardRoutes } from './guard-routes.ts';
 import type { IngressContext } from './ingress-context.ts';
 import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
+import { accountRoutes } from './routes/accounts.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { emailRoutes } from './routes/emails.ts';
 import { espHistoryRoutes } from './routes/esp-history.ts';
@@ -37,6 +41,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     connectionTimeout: 60_000,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
+    // Anybody can write X-Forwarded-For: without a list nobody's is read.
+    trustProxy: context.trustedProxies.length > 0 && [...context.trustedProxies],
     requestIdHeader: false,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
@@ -53,6 +59,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     next();
   });
 
+  guardRoutes(app, context, '/docs');
   await app.register(helmet, { contentSecurityPolicy: false });
   await app.register(swagger, {
     openapi: {
@@ -69,7 +76,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     transformObject: (documentObject) => markOptionalBodies(jsonSchemaTransformObject(documentObject)),
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/openapi.json', { config: open, schema: { hide: true } }, () => app.swagger());
 
   for (const routes of [
     healthRoutes,
@@ -81,6 +88,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     espHistoryRoutes,
     senderRoutes,
     domainRoutes,
+    accountRoutes,
+    apiKeyRoutes,
     webhookRoutes,
   ]) {
     await app.register((instance, _options, next) => {
