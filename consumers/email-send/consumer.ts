@@ -15,7 +15,8 @@ import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
 import { readSeedRecord } from './read-seed-record.ts';
 import type { HeavyContents } from './consumer-content.ts';
-import { prepareRequest, type PreparedRequest } from './prepare-request.ts';
+import { prepareRequest, senderOf, type PreparedRequest } from './prepare-request.ts';
+import type { Senders } from './consumer-senders.ts';
 
 export interface Claims {
   /** Stores and claims what is new of these requests; answers what is ours to send now. */
@@ -30,6 +31,7 @@ export interface EmailSendDeps {
   readonly configuredEsps: readonly string[];
   readonly claims: Claims;
   readonly content: HeavyContents;
+  readonly senders: Senders;
   readonly ports: DeliveryPorts;
 }
 
@@ -84,7 +86,7 @@ const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => 
 };
 
 /** The consumer of one lane. */
-export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports }: EmailSendDeps) =>
+export const emailSend = ({ lane, topic, configuredEsps, claims, content, senders, ports }: EmailSendDeps) =>
   defineConsumer<SendRecord>({
     name: lane,
     topics: [topic],
@@ -93,6 +95,9 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
       const requests: PreparedRequest[] = [];
       const due: string[] = [];
       const compile = sharedCompiler();
+      const judgeSender = await senders.judgeFor(
+        records.flatMap(({ value }) => ('recipients' in value ? [senderOf(value)] : [])),
+      );
       const prepare = async (record: Incoming<SendRecord>): Promise<Outcome> => {
         const { value } = record;
         if ('due' in value) {
@@ -110,6 +115,7 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
               requestId,
               laneClass: laneClasses[lane],
               configuredEsps,
+              judgeSender,
             }),
           );
           return done();

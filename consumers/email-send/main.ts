@@ -26,6 +26,7 @@ import { claimsOn } from './consumer-claims.ts';
 import { heavyContentsFrom } from './consumer-content.ts';
 import { portsOn } from './consumer-ports.ts';
 import { routingOn } from './consumer-routing.ts';
+import { sendersOn } from './consumer-senders.ts';
 import { emailSend } from './consumer.ts';
 
 const lane = sendLanes.find((name) => name === process.argv[2]) ?? 'email-send';
@@ -80,6 +81,7 @@ await runProcess(lane, env, async (scope) => {
     configuredEsps: configured,
     claims: claimsOn(pool, lane, weighing, routing, content),
     content,
+    senders: sendersOn(pool, Date.now),
     ports,
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);

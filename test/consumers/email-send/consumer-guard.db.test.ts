@@ -30,7 +30,7 @@ const request = (id: string, count: number, more: Partial<EmailRecord> = {}, dom
       recipients: Array.from({ length: count }, (_, n) => ({ email: `u${n}@${domain}` })),
       ...more,
     },
-    { requestId: id, laneClass: 'bulk', configuredEsps: ['ses'] },
+    { requestId: id, laneClass: 'bulk', configuredEsps: ['ses'], judgeSender: () => undefined },
   );
 const complained = (complaints: number, delivered = 10_000) =>
   addSenderStatistics(database.pool, [

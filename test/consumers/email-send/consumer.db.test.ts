@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { claimsOn } from '../../../consumers/email-send/consumer-claims.ts';
 import { heavyContentsFrom } from '../../../consumers/email-send/consumer-content.ts';
+import { sendersOn } from '../../../consumers/email-send/consumer-senders.ts';
 import { routingOn } from '../../../consumers/email-send/consumer-routing.ts';
 import { portsOn } from '../../../consumers/email-send/consumer-ports.ts';
 import { emailSend } from '../../../consumers/email-send/consumer.ts';
@@ -13,6 +14,7 @@ import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import { emailRecord, type EmailRequest, type SendRecord } from '../../../shared/contracts/email.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
+import { insertAccount } from '../../../shared/db/accounts.ts';
 import { decideStanding } from '../../../shared/db/decide-weights.ts';
 import { changeControls } from '../../../shared/db/esp-controls.ts';
 import { storeHealth } from '../../../shared/db/esp-health.ts';
@@ -93,6 +95,7 @@ const processOf = (
     configuredEsps: names,
     claims: claimsOn(pool, 'email-send', weighing, routing, content),
     content,
+    senders: sendersOn(pool, Date.now),
     ports: { ...ports, ...more.ports },
   });
   return (values: readonly SendRecord[], first = 0) =>
@@ -455,6 +458,7 @@ describe('A message', () => {
         claimDue: () => Promise.reject(new TypeError('claimed')),
       },
       content: { load: () => Promise.reject(new TypeError('loaded')) },
+      senders: sendersOn(database.pool, Date.now),
       ports: portsOn(
         database.pool,
         [alpha.esp, beta.esp],
@@ -635,5 +639,33 @@ describe('A message whose planned ESP fell ill after the decision', () => {
     await processOf([alpha.esp, beta.esp])(recordsOf(request(4, { sendAt }), 'req_1'));
     const { rows } = await database.pool.query('select distinct esp, status from messages');
     expect(rows).toEqual([{ esp: 'alpha', status: 'scheduled' }]);
+  });
+});
+
+describe('A record of an account', () => {
+  it('goes out from a domain of the account alone; others go to the dead letters, each with its code', async () => {
+    await database.pool.query(`delete from accounts where id <> 'admin'`);
+    await insertAccount(database.pool, {
+      ...{ id: 'acme', name: 'Acme', senderDomains: ['acme.example', '*.acme.example'], limits: {} },
+    });
+    const alpha = espOf('alpha');
+    const record = (accountId: string | undefined, from: string): SendRecord => ({
+      ...request(1),
+      ...(accountId === undefined ? {} : { accountId }),
+      from,
+    });
+    const outcomes = await processOf([alpha.esp])([
+      record('acme', 'News <news@ACME.example>'),
+      record('acme', 'news@mail.acme.example'),
+      record('acme', 'news@globex.example'),
+      record('nobody', 'news@acme.example'),
+      record(undefined, 'news@anything.org'),
+      record('admin', 'news@anything.org'),
+      record('acme', 'nobody'),
+    ]);
+    expect(outcomes.map((outcome) => (outcome.kind === 'reject' ? outcome.code : outcome.kind))).toEqual([
+      ...['done', 'done', 'sender-domain', 'unknown-account', 'done', 'done', 'bad-request'],
+    ]);
+    expect(alpha.got).toHaveLength(4);
   });
 });
