@@ -19,8 +19,14 @@ import { prepareRequest, senderOf, type PreparedRequest } from './prepare-reques
 import type { Senders } from './consumer-senders.ts';
 
 export interface Claims {
-  /** Stores and claims what is new of these requests; answers what is ours to send now. */
-  claimNew(requests: readonly PreparedRequest[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
+  /**
+   * Stores and claims what is new of these requests; answers what is ours to send now, and the requests whose id is taken
+   * by another account.
+   */
+  claimNew(
+    requests: readonly PreparedRequest[],
+    leaseToken: string,
+  ): Promise<{ readonly claimed: readonly ClaimedMessage[]; readonly taken: readonly PreparedRequest[] }>;
   /** Claims stored messages whose time has come. */
   claimDue(ids: readonly string[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
 }
@@ -93,7 +99,9 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, sender
     maxRecords: 1_000,
     handleBatch: async (records, context) => {
       const requests: PreparedRequest[] = [];
+      const places = new Map<PreparedRequest, number>();
       const due: string[] = [];
+      const outcomes: Outcome[] = [];
       const compile = sharedCompiler();
       const judgeSender = await senders.judgeFor(
         records.flatMap(({ value }) => ('recipients' in value ? [senderOf(value)] : [])),
@@ -108,23 +116,22 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, sender
           const requestId = originId(record, context);
           const request = 'body' in value ? readSeedRecord(value) : value;
           const heavy = request.contentRef === undefined ? undefined : await content.load(request.contentRef);
-          requests.push(
-            prepareRequest(request, {
-              heavy,
-              compile,
-              requestId,
-              laneClass: laneClasses[lane],
-              configuredEsps,
-              judgeSender,
-            }),
-          );
+          const prepared = prepareRequest(request, {
+            heavy,
+            compile,
+            requestId,
+            laneClass: laneClasses[lane],
+            configuredEsps,
+            judgeSender,
+          });
+          places.set(prepared, outcomes.length);
+          requests.push(prepared);
           return done();
         } catch (error) {
           if (error instanceof InvalidMessageError) return reject(error.code, error.message);
           throw error;
         }
       };
-      const outcomes: Outcome[] = [];
       for (const record of records) outcomes.push(await prepare(record));
 
       const mustGoOn = (): void => {
@@ -133,7 +140,12 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, sender
       };
       for (const slice of inSlices(requests)) {
         mustGoOn();
-        await deliverMessages(await claims.claimNew(slice, randomUUID()), ports);
+        const { claimed, taken } = await claims.claimNew(slice, randomUUID());
+        for (const request of taken) {
+          const at = places.get(request);
+          if (at !== undefined) outcomes[at] = reject('id-taken', 'Another account has a request with this id.');
+        }
+        await deliverMessages(claimed, ports);
       }
       for (let start = 0; start < due.length; start += recipientsPerSlice) {
         mustGoOn();

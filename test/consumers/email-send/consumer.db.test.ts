@@ -643,6 +643,30 @@ describe('A message whose planned ESP fell ill after the decision', () => {
 });
 
 describe('A record of an account', () => {
+  it('never gets into another account’s request of the same id, stored before or in the same batch', async () => {
+    for (const id of ['acme', 'globex']) {
+      await insertAccount(database.pool, { id, name: id, senderDomains: [`${id}.example`], limits: {} });
+    }
+    const alpha = espOf('alpha');
+    const record = (accountId: string, id: string, count: number): SendRecord => ({
+      ...request(count),
+      ...{ accountId, id, from: `news@${accountId}.example` },
+    });
+    const kinds = async (records: readonly SendRecord[], first: number) =>
+      (await processOf([alpha.esp])(records, first)).map((outcome) =>
+        outcome.kind === 'reject' ? outcome.code : outcome.kind,
+      );
+    expect(await kinds([record('acme', 'order-7', 2), record('acme', 'order-8', 1)], 0)).toEqual(['done', 'done']);
+    expect(
+      await kinds([record('globex', 'order-7', 5), record('globex', 'order-8', 1), record('acme', 'order-7', 2)], 10),
+    ).toEqual(['id-taken', 'id-taken', 'done']);
+    const both = await kinds([record('acme', 'order-9', 1), record('globex', 'order-9', 1)], 20);
+    expect([...both].sort()).toEqual(['done', 'id-taken']);
+    expect(alpha.got).toHaveLength(4);
+    const { rows } = await database.pool.query<{ n: string }>('select count(*) as n from messages');
+    expect(rows[0]?.n).toBe('4');
+  });
+
   it('goes out from a domain of the account alone; others go to the dead letters, each with its code', async () => {
     await database.pool.query(`delete from accounts where id <> 'admin'`);
     await insertAccount(database.pool, {
