@@ -1,6 +1,6 @@
 // Two accounts, and each asks for what is the other's by its id, on every route that takes one.
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { scopes } from '../../../../shared/contracts/accounts-api.ts';
 import { insertAndClaim } from '../../../../shared/db/claim-messages.ts';
 import { decideStanding } from '../../../../shared/db/decide-weights.ts';
@@ -56,6 +56,13 @@ beforeAll(async () => {
   ingress = await testIngress({ pool: database.pool, ...realGuards(database.pool) });
 });
 afterAll(() => ingress.app.close());
+// The database is empty before each test.
+beforeEach(async () => {
+  ingress.clear();
+  await database.pool.query('truncate api_keys, rate_buckets, sender_statistics');
+  await database.pool.query(`delete from accounts where id <> 'admin'`);
+  owned = { acme: await fill('acme'), globex: await fill('globex') };
+});
 
 /** One call a route that takes an id, with the id of whoever is given; what owners are answered, and others. */
 const calls: readonly {
@@ -99,7 +106,6 @@ describe('What is another account’s', () => {
   });
 
   it('does not exist for anybody else, and is there for its owner', async () => {
-    owned = { acme: await fill('acme'), globex: await fill('globex') };
     for (const { route, url, own, others } of calls) {
       const [method = ''] = route.split(' ');
       const payload = method === 'PATCH' ? { name: 'mine now' } : undefined;
@@ -124,6 +130,10 @@ describe('What is another account’s', () => {
     for (const name of names) {
       const { key } = owned[name];
       const theirs = owned[other[name]];
+      const own = (await ask(ingress, 'GET', '/v1/messages', { key })).json<{ data: { id: string }[] }>();
+      expect(own.data.map(({ id }) => id)).toEqual([owned[name].messageId]);
+      const senders = (await ask(ingress, 'GET', '/v1/senders', { key })).json<{ data: object[] }>();
+      expect(senders.data).toHaveLength(1);
       for (const url of [
         '/v1/messages',
         `/v1/messages?requestId=${theirs.requestId}`,
@@ -183,7 +193,7 @@ describe('What is another account’s', () => {
 });
 
 it('An id that no database can hold is answered like any other fault of the caller', async () => {
-  const { key } = await makeKeyFor(ingress, 'acme', [...scopes]);
+  const { key } = owned.acme;
   for (const url of [
     '/v1/emails/a%00b',
     '/v1/messages/a%00b',
