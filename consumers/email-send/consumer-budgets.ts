@@ -4,6 +4,7 @@
 import { leaseBudget, type BudgetLease, type BudgetPeriod } from '../../shared/db/esp-budgets.ts';
 import type { Database } from '../../shared/db/connect.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
+import { answerWithin } from '../../shared/runtime/answer-within.ts';
 
 /** An ESP's limits of the fleet; null where there is none. */
 export interface FleetLimits {
@@ -57,17 +58,6 @@ const reserveOf = ({ perSecond, perDay, perMonth }: FleetLimits): number =>
     Math.min((perSecond ?? Infinity) / 10, (perDay ?? Infinity) / 100, (perMonth ?? Infinity) / 100, largestReserve),
   );
 
-const unanswered = (afterMs: number): { readonly answer: Promise<undefined>; readonly cancel: () => void } => {
-  let cancel = (): void => undefined;
-  const answer = new Promise<undefined>((resolve) => {
-    const timer = setTimeout(resolve, afterMs, undefined);
-    cancel = () => {
-      clearTimeout(timer);
-    };
-  });
-  return { answer, cancel };
-};
-
 /** One ESP's purse. */
 const purseOf = (esp: string, db: Database, first: FleetLimits) => {
   let limits = first;
@@ -101,9 +91,8 @@ const purseOf = (esp: string, db: Database, first: FleetLimits) => {
     const leased = leaseBudget(db, { esp, want, giveBack, leasedAt }).finally(() => {
       isStatementOut = false;
     });
-    const late = unanswered(askEveryMs);
     try {
-      const answer = await Promise.race([leased, late.answer]);
+      const answer = await answerWithin(leased, askEveryMs);
       if (answer !== undefined) toGiveBack -= giveBack;
       else {
         void leased.then(
@@ -117,8 +106,6 @@ const purseOf = (esp: string, db: Database, first: FleetLimits) => {
     } catch (error) {
       if (error instanceof InfrastructureError) return undefined;
       throw error;
-    } finally {
-      late.cancel();
     }
   };
 

@@ -120,9 +120,15 @@ export const claimsOn = (
           weightsFor(decision, esps, providers, allowances),
         );
         const stored = await loadRequests(db, [...byId.keys()], { withContent: false });
+        const taken: PreparedRequest[] = [];
         const rows = new Map<string, { readonly message: NewMessage; readonly request: PreparedRequest }>();
         for (const request of requests) {
           const row = stored.get(request.id);
+          // Ids are one space for all: mail under another account's would be its mail.
+          if (row !== undefined && row.accountId !== request.accountId) {
+            taken.push(request);
+            continue;
+          }
           // A stored request of one recipient has its message already: both were written in one transaction.
           if (row === undefined || (request.part.total === 1 && !inserted.has(request.id))) continue;
           for (const message of newMessages(request, row)) rows.set(message.id, { message, request });
@@ -160,12 +166,13 @@ export const claimsOn = (
           ordered.map(({ message }) => ({ ...message, esp: firstOf(message) })),
           leaseToken,
         );
-        return ordered.flatMap(({ message, request }) => {
+        const ours = ordered.flatMap(({ message, request }) => {
           const order = orders.get(message.id);
           if (order === undefined || !claimed.has(message.id)) return [];
           const first = { ...message, attempt: 1, createdAtMs: now };
           return [claimedMessage(request.mail, first, request.messageClass, order, leaseToken)];
         });
+        return { claimed: ours, taken };
       });
     },
 

@@ -17,11 +17,18 @@ import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deli
 import { readSeedRecord } from './read-seed-record.ts';
 import type { RecordKey } from '../../shared/db/idempotency.ts';
 import type { HeavyContents } from './consumer-content.ts';
-import { prepareRequest, type PreparedRequest } from './prepare-request.ts';
+import { prepareRequest, senderOf, type PreparedRequest } from './prepare-request.ts';
+import type { Senders } from './consumer-senders.ts';
 
 export interface Claims {
-  /** Stores and claims what is new of these requests; answers what is ours to send now. */
-  claimNew(requests: readonly PreparedRequest[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
+  /**
+   * Stores and claims what is new of these requests; answers what is ours to send now, and the requests whose id is taken
+   * by another account.
+   */
+  claimNew(
+    requests: readonly PreparedRequest[],
+    leaseToken: string,
+  ): Promise<{ readonly claimed: readonly ClaimedMessage[]; readonly taken: readonly PreparedRequest[] }>;
   /** Claims stored messages whose time has come. */
   claimDue(ids: readonly string[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
 }
@@ -33,6 +40,7 @@ export interface EmailSendDeps {
   readonly claims: Claims;
   readonly noteKeys: NoteKeys;
   readonly content: HeavyContents;
+  readonly senders: Senders;
   readonly ports: DeliveryPorts;
 }
 
@@ -87,7 +95,7 @@ const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => 
 };
 
 /** The consumer of one lane. */
-export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, content, ports }: EmailSendDeps) =>
+export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, content, senders, ports }: EmailSendDeps) =>
   defineConsumer<SendRecord>({
     name: lane,
     topics: [topic],
@@ -95,8 +103,13 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, conte
     handleBatch: async (records, context) => {
       const prepared: PreparedRequest[] = [];
       const keyed: { readonly place: number; readonly key: RecordKey }[] = [];
+      const places = new Map<PreparedRequest, number>();
       const due: string[] = [];
+      const outcomes: Outcome[] = [];
       const compile = sharedCompiler();
+      const judgeSender = await senders.judgeFor(
+        records.flatMap(({ value }) => ('recipients' in value ? [senderOf(value)] : [])),
+      );
       const prepare = async (record: Incoming<SendRecord>, place: number): Promise<Outcome> => {
         const { value } = record;
         if ('due' in value) {
@@ -108,15 +121,16 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, conte
           const key = keyOfRecord(record.headers, request);
           const requestId = key?.requestId ?? originId(record, context);
           const heavy = request.contentRef === undefined ? undefined : await content.load(request.contentRef);
-          prepared.push(
-            prepareRequest(request, {
-              heavy,
-              compile,
-              requestId,
-              laneClass: laneClasses[lane],
-              configuredEsps,
-            }),
-          );
+          const prepared_ = prepareRequest(request, {
+            heavy,
+            compile,
+            requestId,
+            laneClass: laneClasses[lane],
+            configuredEsps,
+            judgeSender,
+          });
+          places.set(prepared_, place);
+          prepared.push(prepared_);
           if (key !== undefined) keyed.push({ place, key });
           return done();
         } catch (error) {
@@ -124,7 +138,6 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, conte
           throw error;
         }
       };
-      const outcomes: Outcome[] = [];
       for (const record of records) outcomes.push(await prepare(record, outcomes.length));
       const areSame = await noteKeys(keyed.map(({ key }) => key));
       const refused = new Set<string>();
@@ -141,7 +154,12 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, conte
       };
       for (const slice of inSlices(requests)) {
         mustGoOn();
-        await deliverMessages(await claims.claimNew(slice, randomUUID()), ports);
+        const { claimed, taken } = await claims.claimNew(slice, randomUUID());
+        for (const request of taken) {
+          const at = places.get(request);
+          if (at !== undefined) outcomes[at] = reject('id-taken', 'Another account has a request with this id.');
+        }
+        await deliverMessages(claimed, ports);
       }
       for (let start = 0; start < due.length; start += recipientsPerSlice) {
         mustGoOn();

@@ -27,6 +27,7 @@ import { heavyContentsFrom } from './consumer-content.ts';
 import { noteKeysIn } from './consumer-keys.ts';
 import { portsOn } from './consumer-ports.ts';
 import { routingOn } from './consumer-routing.ts';
+import { sendersOn } from './consumer-senders.ts';
 import { emailSend } from './consumer.ts';
 
 const lane = sendLanes.find((name) => name === process.argv[2]) ?? 'email-send';
@@ -82,6 +83,7 @@ await runProcess(lane, env, async (scope) => {
     claims: claimsOn(pool, lane, weighing, routing, content),
     noteKeys: noteKeysIn(pool),
     content,
+    senders: sendersOn(pool, Date.now),
     ports,
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);

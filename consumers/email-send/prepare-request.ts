@@ -7,9 +7,11 @@ import type {
 } from '../../shared/contracts/email.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
+import { adminAccountId } from '../../shared/domain/account.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
 import { mailboxProviderOf, mailboxProviders, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { SenderFault } from '../../shared/domain/sender-domain.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { wholeRequest } from './split-recipients.ts';
 
@@ -55,6 +57,12 @@ const isPartOfItself = (part: RequestPart, providers: readonly MailboxProvider[]
   );
 };
 
+/** Whose mail a record is, and the domain it bears; a record without an account is the administrators'. */
+export const senderOf = (record: EmailRecord): { readonly accountId: string; readonly domain: string | undefined } => ({
+  accountId: record.accountId ?? adminAccountId,
+  domain: parseAddress(record.from)?.domain,
+});
+
 /**
  * Checks a record as the door checks a request, since a foreign producer has passed no door. Throws
  * `InvalidMessageError` with every fault in its message when the record can never be sent.
@@ -65,6 +73,8 @@ export const prepareRequest = (
     readonly requestId: string;
     readonly laneClass: MessageClass;
     readonly configuredEsps: readonly string[];
+    /** Whether an account may send from a domain. */
+    readonly judgeSender: (asked: ReturnType<typeof senderOf>) => SenderFault | undefined;
     /** What `contentRef` names, when the record has one. */
     readonly heavy?: HeavyContent | undefined;
     /** Compiles, or answers what it compiled for another part of the same request. */
@@ -76,6 +86,9 @@ export const prepareRequest = (
     const list = faults.slice(0, 5).map((fault) => `${fault.pointer} ${fault.detail}`);
     throw new InvalidMessageError('bad-request', `The request cannot be sent: ${list.join('; ')}`);
   }
+  const sender = senderOf(record);
+  const senderFault = origin.judgeSender(sender);
+  if (senderFault !== undefined) throw new InvalidMessageError(senderFault.code, senderFault.detail);
   if (record.esps !== undefined && !record.esps.some((esp) => origin.configuredEsps.includes(esp))) {
     throw new InvalidMessageError('unknown-esp', `None of the ESPs it names is configured: ${record.esps.join(', ')}`);
   }
@@ -114,8 +127,8 @@ export const prepareRequest = (
   const compile = origin.compile ?? compileMail;
   return {
     id,
-    accountId: record.accountId ?? 'admin',
-    senderDomain: parseAddress(record.from)?.domain ?? null,
+    accountId: sender.accountId,
+    senderDomain: sender.domain ?? null,
     messageClass: record.class ?? origin.laneClass,
     policy: record.policy ?? 'at-least-once',
     batchId: record.batch?.id ?? null,

@@ -8,6 +8,7 @@ import { runTicker } from '../../shared/runtime/run-ticker.ts';
 import { reconciler } from './ticker-reconciler.ts';
 import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
+  bucketPurge,
   contentPurge,
   decisionsTicker,
   dueTicker,
@@ -39,6 +40,7 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(partitionsTicker(deps), scope);
   runTicker(contentPurge(deps), scope);
   runTicker(keyPurge(deps), scope);
+  runTicker(bucketPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
   const days = {
     bodies: env.RETENTION_BODY_DAYS,

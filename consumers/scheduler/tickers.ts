@@ -10,6 +10,7 @@ import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
 import { purgeKeys } from '../../shared/db/idempotency.ts';
 import { removeOutbox, takeOutbox } from '../../shared/db/outbox.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
+import { purgeRateBuckets } from '../../shared/db/rate-buckets.ts';
 import { thinDecisions } from '../../shared/db/thin-decisions.ts';
 import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
@@ -99,6 +100,13 @@ export const keyPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'key-purge',
   everyMs: 600_000,
   tick: async () => (await purgeKeys(pool, keyDays, full)) >= full,
+});
+
+/** Removes the rate limits' buckets of keys and addresses that have not been heard of for a while. */
+export const bucketPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
+  name: 'bucket-purge',
+  everyMs: 60_000,
+  tick: async () => (await purgeRateBuckets(pool, full)) >= full,
 });
 
 /** Thins the history of weights, a thousand decisions at a time; a pass goes on where the last tick stopped. */

@@ -14,14 +14,21 @@ import {
   weightEnv,
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
+import { accountsChannel } from '../../shared/db/accounts.ts';
+import { findUsableKeys, noteKeyUse } from '../../shared/db/api-keys.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
+import { listenTo } from '../../shared/db/listen.ts';
+import { leaseRates } from '../../shared/db/rate-buckets.ts';
+import { watchPostgres } from '../../shared/db/watch-postgres.ts';
 import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
-import { createAuthenticate } from './http/authenticate.ts';
+import { createKeyCheck } from './check-key.ts';
 import { buildApp, usualLimits } from './http/app.ts';
+import { createKeyUses } from './key-uses.ts';
+import { createRateLimits } from './rate-limits.ts';
 import { createRecentRequests } from './recent-requests.ts';
 
 const env = readEnv({
@@ -44,6 +51,23 @@ await runProcess('ingress', env, async (scope) => {
     log.warn({ err: error }, 'an idle connection to Postgres was lost');
   });
   onClose('Postgres', () => pool.end());
+  // Webhooks and keyless sends of the admin are taken without it; whoever spreads requests should prefer another of us.
+  health.ready('postgres', false);
+  const watch = watchPostgres(pool, (isThere) => {
+    health.ready('postgres', isThere);
+  });
+  onClose('watch on Postgres', watch.close);
+
+  const uses = createKeyUses((noted) => noteKeyUse(pool, noted), Date.now);
+  onClose('uses of keys', () => uses.close());
+  const keys = createKeyCheck({
+    adminKey: env.ADMIN_API_KEY,
+    find: (hashes) => findUsableKeys(pool, hashes),
+    onUse: uses.note,
+    now: Date.now,
+  });
+  const listener = listenTo(env.DATABASE_URL, accountsChannel, keys.forget);
+  onClose('listener', () => listener.close());
 
   health.ready('kafka', false);
   const publisher = createPublisher({
@@ -68,7 +92,17 @@ await runProcess('ingress', env, async (scope) => {
       recent: createRecentRequests(),
       blobs: createBlobStore(env),
       metrics,
-      authenticate: createAuthenticate(env.ADMIN_API_KEY),
+      keys,
+      rateLimits: createRateLimits({
+        lease: (asks) => leaseRates(pool, asks),
+        now: Date.now,
+        random: Math.random,
+      }),
+      addressLimits: {
+        requestsPerMinute: env.ADDRESS_REQUESTS_PER_MINUTE,
+        failuresPerMinute: env.ADDRESS_FAILURES_PER_MINUTE,
+      },
+      trustedProxies: env.TRUSTED_PROXIES,
       esps,
       webhookAccounts: webhookAccounts(env, () => new Date()),
       weighing: weighSettings(
@@ -79,6 +113,7 @@ await runProcess('ingress', env, async (scope) => {
       maxMessageBytes: env.MAX_MESSAGE_BYTES,
       isReady: () => health.report(),
       newRequestId: () => `req_${uuidV7()}`,
+      newId: (prefix) => `${prefix}${uuidV7()}`,
     },
     log,
     { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES },

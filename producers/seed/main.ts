@@ -2,13 +2,13 @@ import Table from 'cli-table3';
 import { postgresEnv, readEnv } from '../../shared/config/env.ts';
 import { connectForBulk, type BulkConnection } from '../../shared/db/copy-rows.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
-import { findSeeded, lockSeed, removeSeeded, seedDelays } from '../../shared/db/seeded-rows.ts';
+import { findSeeded, lockSeed, removeSeeded, seedAccountRows, seedDelays } from '../../shared/db/seeded-rows.ts';
 import { seedEsps } from './esp-behaviour.ts';
 import { loadHistory, type Written } from './load-history.ts';
 import { parseOptions, usage, type SeedOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 import { decisionIdsOf, requestSuffix, seedHistory } from './seeded-requests.ts';
-import { dayMs, historyDays } from './traffic.ts';
+import { dayMs, historyDays, seedAccounts } from './traffic.ts';
 
 const whole = (count: number): string => count.toLocaleString('en');
 const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
@@ -40,6 +40,7 @@ const fill = async (connection: BulkConnection, options: SeedOptions): Promise<s
     const written = await loadHistory(connection, seedHistory({ messages, seed, untilMs }), (done) => {
       progress.update(done);
     });
+    await seedAccountRows(connection, seedAccounts);
     await seedDelays(connection, seedEsps, new Date(untilMs - historyDays * dayMs));
     return report(written, options, Date.now() - startedAt);
   } finally {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { weightPolicies } from '../domain/weigh-esps.ts';
 import { ConfigError } from '../errors.ts';
@@ -21,16 +22,14 @@ const topicName = (fallback: string) =>
     .regex(/^[A-Za-z0-9._-]{1,200}$/)
     .default(fallback);
 
+const listed = (list: string): string[] =>
+  list
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+
 export const kafkaEnv = {
-  KAFKA_BROKERS: z
-    .string()
-    .transform((list) =>
-      list
-        .split(',')
-        .map((broker) => broker.trim())
-        .filter(Boolean),
-    )
-    .pipe(z.array(z.string()).min(1)),
+  KAFKA_BROKERS: z.string().transform(listed).pipe(z.array(z.string()).min(1)),
   KAFKA_OFFSET_RESET: z.enum(['earliest', 'latest']).default('earliest'),
   /** Raised by an operator after a topic was made anew on the same cluster: the offset fence then starts afresh. */
   KAFKA_EPOCH: z.coerce.number().int().min(0).default(0),
@@ -45,16 +44,47 @@ export const kafkaEnv = {
 
 export const postgresEnv = { DATABASE_URL: z.string().min(1) };
 
+const isNetwork = (text: string): boolean => {
+  const [address = '', bits, more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more !== undefined) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+};
+
 export const httpEnv = {
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port(8080),
   PUBLIC_URL: optionalUrl,
   MAX_BODY_BYTES: count(1_048_576),
   MAX_MESSAGE_BYTES: count(26_214_400),
+  /** Whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform(listed)
+    .pipe(
+      z.array(z.string().refine(isNetwork, { error: 'must be addresses or networks such as 10.0.0.0/8, by commas' })),
+    ),
+  ADDRESS_REQUESTS_PER_MINUTE: count(60_000),
+  ADDRESS_FAILURES_PER_MINUTE: count(600),
 };
 
-/** Longer than 31 bytes: a shorter secret can be guessed, and production must not start with one. */
-export const secretsEnv = { ADMIN_API_KEY: z.string().min(32) };
+// Of examples and tutorials: what was made of them can be guessed by whoever reads them too.
+// None is so short that chance would write it into random characters.
+const wordsOfExamples =
+  /my[-_ ]?secret|change[-_ ]?(me|it|this)|your[-_ ](secret|key|256)|example|password|default|placeholder/i;
+const fewestCharacters = 10;
+
+/** No process starts with a secret that can be guessed, in production or elsewhere. */
+const secret = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) >= 32, { error: 'must have 32 bytes or more' })
+  .refine((text) => !wordsOfExamples.test(text) && new Set(text).size >= fewestCharacters, {
+    error: 'can be guessed: make it of random characters, such as openssl rand -base64 32 prints',
+  });
+
+/** For the processes at the door alone. */
+export const secretsEnv = { ADMIN_API_KEY: secret, JWT_SECRET: secret };
 
 /** How long what is not needed any more is kept, in days. Events are what repeats are known by: ESPs retry for days. */
 export const retentionEnv = {
@@ -235,7 +265,7 @@ export const checkEnv = <S extends Shape>(
   const raw = Object.fromEntries(Object.keys(shape).map((name) => [name, lookUp(name, source, faults)]));
   const parsed = z.object(shape).safeParse(raw);
   for (const issue of parsed.error?.issues ?? []) {
-    const name = issue.path.map(String).join('.');
+    const name = String(issue.path[0]);
     faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
   }
   return faults.length > 0 || !parsed.success ? { faults } : { values: Object.freeze(parsed.data) as Values<S> };

@@ -71,7 +71,10 @@ export const listMessages = async (db: Database, filter: MessageFilter): Promise
   where((place) => `request_id = ${place}`, filter.requestId);
   where((place) => `created_at >= ${place}::timestamptz`, filter.since);
   where((place) => `created_at < ${place}::timestamptz`, filter.until);
-  where((place) => `(created_at, id) < (select created_at, id from messages where id = ${place}::uuid)`, filter.after);
+  where(
+    (place) => `(created_at, id) < (select created_at, id from messages where id = ${place}::uuid and account_id = $1)`,
+    filter.after,
+  );
   values.push(filter.limit + 1);
   const { rows } = await db.query<MessageRow>(
     `select ${columns} from messages where ${conditions.join(' and ')} order by created_at desc, id desc limit $${values.length}`,

@@ -107,6 +107,15 @@ export const removeSeeded = async (db: Database, mark: SeedMark): Promise<number
   return removed.rowCount ?? 0;
 };
 
+/** Makes the accounts of the invented data, each with the domain that its mail is from, where they are not there yet. */
+export const seedAccountRows = async (db: Database, ids: readonly string[]): Promise<void> => {
+  await db.query(
+    `insert into accounts (id, name, sender_domains, limits)
+     select id, id, array[id || '.example'], '{}' from unnest($1::text[]) as s(id) on conflict (id) do nothing`,
+    [ids],
+  );
+};
+
 /** Says of the seeded ESPs that they have told outcomes since `since`, a second or two after each message. */
 export const seedDelays = async (db: Database, esps: readonly string[], since: Date): Promise<void> => {
   await db.query(

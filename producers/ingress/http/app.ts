@@ -10,11 +10,15 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
+import { open } from './access.ts';
 import { limitBodies } from './body-budget.ts';
+import { guardRoutes } from './guard-routes.ts';
 import type { IngressContext } from './ingress-context.ts';
 import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
 import { readJson } from './read-json.ts';
+import { accountRoutes } from './routes/accounts.ts';
+import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { domainRoutes } from './routes/domains.ts';
@@ -66,6 +70,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
       maxHeaderSize: 16_384,
     },
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
+    // Anybody can write X-Forwarded-For: without a list nobody's is read.
+    trustProxy: context.trustedProxies.length > 0 && [...context.trustedProxies],
     requestIdHeader: false,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
@@ -85,6 +91,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
   app.removeContentTypeParser('text/plain');
   readJson(app);
   limitBodies(app, limits.maxBytesUnderWay);
+  guardRoutes(app, context, '/docs');
   // Answers are data, never pages; what shows pages sets a policy of its own. No origin may read them but ours.
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
@@ -105,7 +112,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     transformObject: (documentObject) => markOptionalBodies(jsonSchemaTransformObject(documentObject)),
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/openapi.json', { config: open, schema: { hide: true } }, () => app.swagger());
 
   for (const routes of [
     healthRoutes,
@@ -120,6 +127,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     auditRoutes,
     recipientRoutes,
     deadLetterRoutes,
+    accountRoutes,
+    apiKeyRoutes,
     webhookRoutes,
   ]) {
     await app.register((instance, _options, next) => {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import type { Topics } from '../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
 import type { WeighSettings } from '../../../shared/db/decide-weights.ts';
@@ -8,23 +7,26 @@ import type { BlobStore } from '../../../shared/runtime/blob-store.ts';
 import type { Metrics } from '../../../shared/runtime/metrics.ts';
 import type { Publisher } from '../../../shared/runtime/publisher.ts';
 import type { RecentRequests } from '../recent-requests.ts';
-import type { Caller } from './authenticate.ts';
+import type { Guards } from './authenticate.ts';
 
 /** What the routes of the ingress stand on; wired in main.ts. */
-export interface IngressContext {
+export interface IngressContext extends Guards {
   readonly publisher: Publisher;
   readonly pool: Pool;
   readonly topics: Topics;
   readonly recent: RecentRequests;
   readonly blobs: BlobStore;
   readonly metrics: Metrics;
-  readonly authenticate: (request: FastifyRequest) => Caller;
   readonly esps: readonly Esp[];
   /** By the name that their webhooks come under. */
   readonly webhookAccounts: ReadonlyMap<string, WebhookAccount>;
   readonly weighing: WeighSettings;
   readonly deliveredThreshold: number;
   readonly maxMessageBytes: number;
+  /** Addresses and networks whose word on who the caller is (X-Forwarded-For) is taken. */
+  readonly trustedProxies: readonly string[];
   readonly isReady: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };
   readonly newRequestId: () => string;
+  /** A new id that sorts by time, behind a prefix that says what it names. */
+  readonly newId: (prefix: string) => string;
 }

@@ -1,4 +1,4 @@
-// What keeps the fleet exact and reachable: domain counters, the offset fence, dead letters, outbox, keys.
+// What keeps the fleet exact and reachable: domain counters, the offset fence, dead letters, outbox.
 import {
   bigint,
   bigserial,
@@ -87,22 +87,6 @@ export const idempotencyKeys = pgTable(
     createdAt: at('created_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.accountId, table.keyHash] })],
-);
-
-export const apiKeys = pgTable(
-  'api_keys',
-  {
-    id: text('id').primaryKey(),
-    accountId: text('account_id').notNull(),
-    prefix: text('prefix').notNull(),
-    secretHash: bytea('secret_hash').notNull(),
-    scopes: text('scopes').array().notNull(),
-    createdAt: at('created_at').notNull().defaultNow(),
-    expiresAt: at('expires_at'),
-    lastUsedAt: at('last_used_at'),
-    revokedAt: at('revoked_at'),
-  },
-  (table) => [uniqueIndex('api_keys_secret').on(table.secretHash)],
 );
 
 /** How far the reconciler has come: all requests up to this one were counted. One row. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { claimsOn } from '../../../consumers/email-send/consumer-claims.ts';
 import { heavyContentsFrom } from '../../../consumers/email-send/consumer-content.ts';
+import { sendersOn } from '../../../consumers/email-send/consumer-senders.ts';
 import { routingOn } from '../../../consumers/email-send/consumer-routing.ts';
 import { noteKeysIn } from '../../../consumers/email-send/consumer-keys.ts';
 import { portsOn } from '../../../consumers/email-send/consumer-ports.ts';
@@ -14,6 +15,7 @@ import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import { emailRecord, type EmailRequest, type SendRecord } from '../../../shared/contracts/email.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
+import { insertAccount } from '../../../shared/db/accounts.ts';
 import { decideStanding } from '../../../shared/db/decide-weights.ts';
 import { changeControls } from '../../../shared/db/esp-controls.ts';
 import { storeHealth } from '../../../shared/db/esp-health.ts';
@@ -95,6 +97,7 @@ const processOf = (
     claims: claimsOn(pool, 'email-send', weighing, routing, content),
     noteKeys: noteKeysIn(pool),
     content,
+    senders: sendersOn(pool, Date.now),
     ports: { ...ports, ...more.ports },
   });
   return (values: readonly SendRecord[], first = 0, headers: Readonly<Record<string, string>> = {}) =>
@@ -458,6 +461,7 @@ describe('A message', () => {
       },
       noteKeys: () => Promise.resolve([]),
       content: { load: () => Promise.reject(new TypeError('loaded')) },
+      senders: sendersOn(database.pool, Date.now),
       ports: portsOn(
         database.pool,
         [alpha.esp, beta.esp],
@@ -682,5 +686,57 @@ describe('A record with an idempotency key', () => {
     const withId = (id: string): SendRecord => ({ ...toOne('ann@example.org'), id });
     expect(kindsOf(await send([withId('a'), withId('b'), withId('a')], 0, key))).toEqual(['done', 'done', 'done']);
     expect(await sentTo()).toHaveLength(2);
+  });
+});
+
+describe('A record of an account', () => {
+  it('never gets into another account’s request of the same id, stored before or in the same batch', async () => {
+    for (const id of ['acme', 'globex']) {
+      await insertAccount(database.pool, { id, name: id, senderDomains: [`${id}.example`], limits: {} });
+    }
+    const alpha = espOf('alpha');
+    const record = (accountId: string, id: string, count: number): SendRecord => ({
+      ...request(count),
+      ...{ accountId, id, from: `news@${accountId}.example` },
+    });
+    const kinds = async (records: readonly SendRecord[], first: number) =>
+      (await processOf([alpha.esp])(records, first)).map((outcome) =>
+        outcome.kind === 'reject' ? outcome.code : outcome.kind,
+      );
+    expect(await kinds([record('acme', 'order-7', 2), record('acme', 'order-8', 1)], 0)).toEqual(['done', 'done']);
+    expect(
+      await kinds([record('globex', 'order-7', 5), record('globex', 'order-8', 1), record('acme', 'order-7', 2)], 10),
+    ).toEqual(['id-taken', 'id-taken', 'done']);
+    const both = await kinds([record('acme', 'order-9', 1), record('globex', 'order-9', 1)], 20);
+    expect([...both].sort()).toEqual(['done', 'id-taken']);
+    expect(alpha.got).toHaveLength(4);
+    const { rows } = await database.pool.query<{ n: string }>('select count(*) as n from messages');
+    expect(rows[0]?.n).toBe('4');
+  });
+
+  it('goes out from a domain of the account alone; others go to the dead letters, each with its code', async () => {
+    await database.pool.query(`delete from accounts where id <> 'admin'`);
+    await insertAccount(database.pool, {
+      ...{ id: 'acme', name: 'Acme', senderDomains: ['acme.example', '*.acme.example'], limits: {} },
+    });
+    const alpha = espOf('alpha');
+    const record = (accountId: string | undefined, from: string): SendRecord => ({
+      ...request(1),
+      ...(accountId === undefined ? {} : { accountId }),
+      from,
+    });
+    const outcomes = await processOf([alpha.esp])([
+      record('acme', 'News <news@ACME.example>'),
+      record('acme', 'news@mail.acme.example'),
+      record('acme', 'news@globex.example'),
+      record('nobody', 'news@acme.example'),
+      record(undefined, 'news@anything.org'),
+      record('admin', 'news@anything.org'),
+      record('acme', 'nobody'),
+    ]);
+    expect(outcomes.map((outcome) => (outcome.kind === 'reject' ? outcome.code : outcome.kind))).toEqual([
+      ...['done', 'done', 'sender-domain', 'unknown-account', 'done', 'done', 'bad-request'],
+    ]);
+    expect(alpha.got).toHaveLength(4);
   });
 });

@@ -7,6 +7,7 @@ const origin = {
   requestId: 'req_origin',
   laneClass: 'transactional',
   configuredEsps: ['sendgrid', 'postmark'],
+  judgeSender: () => undefined,
 } as const;
 const record: EmailRecord = {
   from: 'News <news@acme.example>',

@@ -43,6 +43,7 @@ const seen = (value: unknown) => {
     requestId: 'r',
     laneClass: 'transactional',
     configuredEsps: ['sendgrid'],
+    judgeSender: () => undefined,
   });
   const { content } = request.mail;
   return request.recipients.map((recipient) => {

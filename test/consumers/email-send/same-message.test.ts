@@ -23,6 +23,7 @@ const deliveriesOf = (one: SameMessageCase) => {
     requestId: 'req_1',
     laneClass: 'transactional',
     configuredEsps: [],
+    judgeSender: () => undefined,
   });
   return prepared.recipients.map(
     (recipient, index) =>

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { httpEnv, kafkaEnv, logEnv, parseEnv, postgresEnv, secretsEnv } from '../../../shared/config/env.ts';
 import { ConfigError } from '../../../shared/errors.ts';
 
@@ -12,6 +13,7 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
+const newSecret = (): string => randomBytes(32).toString('base64url');
 const refusal = (act: () => unknown): string => {
   try {
     act();
@@ -40,6 +42,7 @@ describe('The settings of a process', () => {
           PORT: '70000canary',
           PUBLIC_URL: 'canary-url',
           ADMIN_API_KEY: 'canary-short',
+          TRUSTED_PROXIES: 'canary.example',
           LOG_LEVEL: 'canary-level',
         },
       ),
@@ -52,11 +55,14 @@ describe('The settings of a process', () => {
       'PORT',
       'PUBLIC_URL',
       'ADMIN_API_KEY',
+      'JWT_SECRET',
+      'TRUSTED_PROXIES',
       'LOG_LEVEL',
     ]) {
       expect(message).toContain(`- ${name}: `);
     }
     expect(message).toContain('DATABASE_URL: is not set');
+    expect(message).toContain('JWT_SECRET: is not set');
     expect(message).not.toContain('canary');
   });
 
@@ -67,10 +73,11 @@ describe('The settings of a process', () => {
 
   it('read a value from the file that NAME_FILE names', () => {
     const file = join(folder, 'key');
-    writeFileSync(file, `${'k'.repeat(32)}\n`);
-    expect(parseEnv(secretsEnv, { ADMIN_API_KEY_FILE: file }).ADMIN_API_KEY).toBe('k'.repeat(32));
-    expect(parseEnv(secretsEnv, { ADMIN_API_KEY: 'd'.repeat(32), ADMIN_API_KEY_FILE: file }).ADMIN_API_KEY).toBe(
-      'd'.repeat(32),
+    const [inFile, direct, JWT_SECRET] = [newSecret(), newSecret(), newSecret()];
+    writeFileSync(file, `${inFile}\n`);
+    expect(parseEnv(secretsEnv, { ADMIN_API_KEY_FILE: file, JWT_SECRET }).ADMIN_API_KEY).toBe(inFile);
+    expect(parseEnv(secretsEnv, { ADMIN_API_KEY: direct, ADMIN_API_KEY_FILE: file, JWT_SECRET }).ADMIN_API_KEY).toBe(
+      direct,
     );
   });
 
@@ -79,8 +86,37 @@ describe('The settings of a process', () => {
     expect(message).toContain('ADMIN_API_KEY_FILE: the file cannot be read');
   });
 
-  it('refuse a secret that is too short', () => {
-    expect(refusal(() => parseEnv(secretsEnv, { ADMIN_API_KEY: 'k'.repeat(31) }))).toContain('ADMIN_API_KEY');
+  it.each([
+    ['none', undefined, 'is not set'],
+    ['a short one', newSecret().slice(0, 31), 'must have 32 bytes or more'],
+    ['one of a tutorial', 'my_secret_my_secret_my_secret_my_secret', 'can be guessed'],
+    ['one of an example', 'your-256-bit-secret-your-256-bit-secret', 'can be guessed'],
+    ['one that was to be changed', 'ChangeMe-ChangeMe-0123456789-abcdefgh', 'can be guessed'],
+    ['the same character again and again', 'k'.repeat(40), 'can be guessed'],
+    ['a few characters again and again', '0123'.repeat(10), 'can be guessed'],
+  ])('refuse %s for a secret, each by its name and together', (_, value, fault) => {
+    const message = refusal(() => parseEnv(secretsEnv, { ADMIN_API_KEY: value, JWT_SECRET: value }));
+    expect(message).toContain(`ADMIN_API_KEY: ${fault}`);
+    expect(message).toContain(`JWT_SECRET: ${fault}`);
+  });
+
+  it('take random secrets of any usual form', () => {
+    for (let n = 0; n < 200; n += 1) {
+      for (const form of ['base64', 'base64url', 'hex'] as const) {
+        const secret = randomBytes(32).toString(form);
+        expect(parseEnv(secretsEnv, { ADMIN_API_KEY: secret, JWT_SECRET: secret }).JWT_SECRET).toBe(secret);
+      }
+    }
+  });
+
+  it('know a list of proxies, and believe nobody without one', () => {
+    expect(parseEnv(httpEnv, {}).TRUSTED_PROXIES).toEqual([]);
+    expect(parseEnv(httpEnv, { TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,::1, fd00::/8' }).TRUSTED_PROXIES).toEqual([
+      ...['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8'],
+    ]);
+    for (const wrong of ['localhost', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/', '*', '1.2.3']) {
+      expect(refusal(() => parseEnv(httpEnv, { TRUSTED_PROXIES: wrong }))).toContain('TRUSTED_PROXIES');
+    }
   });
 
   it('know a list of brokers', () => {

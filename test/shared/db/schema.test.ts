@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { is, SQL } from 'drizzle-orm';
 import { getTableConfig, IndexedColumn, PgDialect, PgTable } from 'drizzle-orm/pg-core';
 import { ensureEventPartitions } from '../../../shared/db/event-partitions.ts';
+import * as accounts from '../../../shared/db/schema/accounts.ts';
 import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
 import * as runtime from '../../../shared/db/schema/runtime.ts';
@@ -10,7 +11,7 @@ import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
 const dialect = new PgDialect();
-const tables = [mail, routing, runtime, senders]
+const tables = [accounts, mail, routing, runtime, senders]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
   .map((table) => getTableConfig(table));

@@ -2,6 +2,8 @@ import { auditAnswer, auditQuery } from '../../../../shared/contracts/audit-api.
 import { countPeriod, type PeriodCount } from '../../../../shared/db/completeness.ts';
 import { balanceOf, isBalanced } from '../../../../shared/domain/completeness.ts';
 import type { MessageState } from '../../../../shared/domain/message-state.ts';
+import { isFleetAdmin } from '../../check-key.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -27,6 +29,7 @@ export const auditRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/audit',
     {
+      config: needs('read'),
       schema: {
         tags: ['messages'],
         summary: 'Whether everything that was accepted in a period is accounted for',
@@ -38,7 +41,7 @@ export const auditRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      const caller = context.authenticate(request);
+      const caller = callerOf(request);
       const since = new Date(request.query.since);
       const until = request.query.until === undefined ? new Date() : new Date(request.query.until);
       if (until.getTime() <= since.getTime() || until.getTime() - since.getTime() > longestMs) {
@@ -46,8 +49,9 @@ export const auditRoutes = (app: RouteApp, context: IngressContext): void => {
           errors: [{ pointer: '/querystring/since', detail: 'must be before until, by at most 31 days' }],
         });
       }
-      const accountId = caller.isAdmin ? request.query.accountId : caller.accountId;
-      if (!caller.isAdmin && (request.query.accountId ?? caller.accountId) !== caller.accountId) {
+      const seesAll = isFleetAdmin(caller);
+      const accountId = seesAll ? request.query.accountId : caller.accountId;
+      if (!seesAll && (request.query.accountId ?? caller.accountId) !== caller.accountId) {
         throw new HttpProblem(404, 'Not found', { detail: 'There is no such account.' });
       }
       const counted = await countPeriod(context.pool, { since, until, accountId });

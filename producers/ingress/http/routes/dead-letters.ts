@@ -22,7 +22,7 @@ import {
 } from '../../../../shared/db/replay-dead-letters.ts';
 import { InfrastructureError } from '../../../../shared/errors.ts';
 import { decode } from '../../../../shared/runtime/decode.ts';
-import { requireAdmin } from '../authenticate.ts';
+import { needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import { allowEmptyBody } from '../read-json.ts';
@@ -94,6 +94,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
   app.get(
     '/v1/dead-letters',
     {
+      config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
         summary: 'What could not be handled: by topic and code, and letter by letter, newest first',
@@ -103,7 +104,6 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       },
     },
     async (request) => {
-      requireAdmin(context.authenticate(request));
       const { limit, after, ...filter } = request.query;
       const [groups, letters] = await Promise.all([
         groupLetters(pool, filter),
@@ -124,6 +124,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
   app.get(
     '/v1/dead-letters/:id',
     {
+      config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
         summary: 'One dead letter with its headers and payload',
@@ -133,7 +134,6 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       },
     },
     async (request) => {
-      requireAdmin(context.authenticate(request));
       const letter = await loadLetter(pool, request.params.id);
       if (letter === undefined) throw notFound('dead letter');
       const { payload, headers, ...rest } = letter;
@@ -144,6 +144,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
   app.post(
     '/v1/dead-letters/:id/retry',
     {
+      config: needs('admin', 'the fleet'),
       bodyLimit: 4_194_304,
       schema: {
         tags: ['dead letters'],
@@ -157,7 +158,6 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       },
     },
     async (request, reply) => {
-      requireAdmin(context.authenticate(request));
       const { id } = request.params;
       const letter = await loadLetter(pool, id);
       if (letter === undefined || letter.state === 'discarded') throw notFound('dead letter');
@@ -195,6 +195,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
   app.post(
     '/v1/dead-letters/retry',
     {
+      config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
         summary: 'Send all waiting dead letters that match back to their topics; `dryRun` only counts them',
@@ -204,7 +205,6 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       },
     },
     async (request, reply) => {
-      requireAdmin(context.authenticate(request));
       const { dryRun, ...filter } = request.body;
       const counts = [...(await countWaiting(pool, filter))];
       const sum = (areReadable: boolean): number =>
@@ -231,6 +231,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
   app.delete(
     '/v1/dead-letters/:id',
     {
+      config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
         summary: 'Discard a dead letter: its payload is gone for good',
@@ -240,7 +241,6 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       },
     },
     async (request, reply) => {
-      requireAdmin(context.authenticate(request));
       if ((await discardLetters(pool, { ids: [request.params.id] })) === 0) throw notFound('dead letter');
       return reply.status(204).send(null);
     },

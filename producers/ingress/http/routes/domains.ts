@@ -3,6 +3,7 @@ import { domainAnswer } from '../../../../shared/contracts/api.ts';
 import { loadDomain } from '../../../../shared/db/domain-counters.ts';
 import { normaliseDomain } from '../../../../shared/domain/domain-name.ts';
 import { judgeDomain } from '../../../../shared/domain/judge-domain.ts';
+import { needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -12,6 +13,7 @@ export const domainRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/domains/:name',
     {
+      config: needs('read'),
       schema: {
         tags: ['domains'],
         summary: 'Whether a domain is catch-all, and what says so',
@@ -21,7 +23,6 @@ export const domainRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      context.authenticate(request);
       const domain = normaliseDomain(request.params.name);
       if (domain === undefined) {
         throw new HttpProblem(400, 'Malformed request', {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { acceptedAnswer, requestAnswer } from '../../../../shared/contracts/api.ts';
 import { emailRequest, type EmailRequest } from '../../../../shared/contracts/email.ts';
+import { storableText } from '../../../../shared/contracts/text.ts';
 import type { SendLane } from '../../../../shared/contracts/topics.ts';
 import { settleKey, takeKey } from '../../../../shared/db/idempotency.ts';
 import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
@@ -11,12 +12,17 @@ import { checkEmailRequest } from '../../../../shared/domain/check-email-request
 import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
 import { idempotentBody } from '../../../../shared/domain/idempotent-body.ts';
 import { messageBytes } from '../../../../shared/domain/message-size.ts';
+import { parseAddress } from '../../../../shared/domain/email-address.ts';
 import { requestIdOfKey } from '../../../../shared/domain/request-ids.ts';
+import { senderFault } from '../../../../shared/domain/sender-domain.ts';
 import { InvalidMessageError } from '../../../../shared/errors.ts';
 import { compileContent } from '../../../../shared/render/compile-content.ts';
 import type { Urgency } from '../../../../shared/runtime/publisher.ts';
 import { accept, type Accepted } from '../../accept.ts';
+import type { Caller } from '../../check-key.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
+import { admitRecipients } from '../authenticate.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
 
@@ -57,8 +63,10 @@ const checkTemplates = async (request: EmailRequest): Promise<void> => {
   }
 };
 
-const check = async (request: EmailRequest, context: IngressContext): Promise<void> => {
+const check = async (request: EmailRequest, caller: Caller, context: IngressContext): Promise<void> => {
   const faults = checkEmailRequest(request);
+  const sender = senderFault(caller.senderDomains, parseAddress(request.from)?.domain);
+  if (sender !== undefined) faults.push({ pointer: '/from', detail: sender.detail });
   const configured = context.esps.map((esp) => esp.name);
   request.esps?.forEach((esp, index) => {
     if (!configured.includes(esp))
@@ -82,6 +90,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
   app.post(
     '/v1/emails',
     {
+      config: needs('send'),
       bodyLimit: Math.floor((context.maxMessageBytes * 4) / 3) + 10_485_760,
       schema: {
         tags: ['emails'],
@@ -101,20 +110,18 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
           503: problemSchema,
         },
       },
-      onRequest: (request, _reply, next) => {
-        context.authenticate(request);
-        next();
-      },
     },
     async (request, reply) => {
-      const { accountId } = context.authenticate(request);
-      await check(request.body, context);
+      const caller = callerOf(request);
+      const { accountId } = caller;
+      await check(request.body, caller, context);
       const bytes = messageBytes(request.body);
       if (bytes > context.maxMessageBytes) {
         throw new HttpProblem(413, 'Too large', {
           detail: `The message has ${bytes} bytes with its attachments; at most ${context.maxMessageBytes} are carried.`,
         });
       }
+      await admitRecipients(context.rateLimits, caller, request.body.recipients.length);
       const key = request.headers['idempotency-key'];
       const bodyHash = sha256(idempotentBody(request.body));
       const requestId = key === undefined ? context.newRequestId() : requestIdOfKey(accountId, key, bodyHash);
@@ -161,16 +168,17 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/emails/:requestId',
     {
+      config: needs('read'),
       schema: {
         tags: ['emails'],
         summary: 'What became of a request',
         security: withKey,
-        params: z.object({ requestId: z.string().min(1).max(128) }),
-        response: { 200: requestAnswer, 401: problemSchema, 404: problemSchema },
+        params: z.object({ requestId: storableText(128).min(1) }),
+        response: { 200: requestAnswer, 401: problemSchema, 404: problemSchema, 422: problemSchema },
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const { accountId } = callerOf(request);
       const { requestId } = request.params;
       const stored = (await loadRequests(pool, [requestId], { withContent: false })).get(requestId);
       if (stored === undefined || stored.accountId !== accountId) {

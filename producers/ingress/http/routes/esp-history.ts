@@ -3,6 +3,8 @@ import { historyAnswer } from '../../../../shared/contracts/routing-api.ts';
 import { readAudit } from '../../../../shared/db/esp-controls.ts';
 import { outcomeHistory } from '../../../../shared/db/outcome-history.ts';
 import { weightHistory } from '../../../../shared/db/weight-decisions.ts';
+import { isFleetAdmin } from '../../check-key.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -18,6 +20,7 @@ export const espHistoryRoutes = (app: RouteApp, context: IngressContext): void =
   app.get(
     '/v1/esps/:esp/history',
     {
+      config: needs('read'),
       schema: {
         tags: ['routing'],
         summary: "An ESP's weight and outcomes over time, and who changed what about it",
@@ -43,7 +46,8 @@ export const espHistoryRoutes = (app: RouteApp, context: IngressContext): void =
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const caller = callerOf(request);
+      const { accountId } = caller;
       const { esp } = request.params;
       if (!context.esps.some(({ name }) => name === esp)) throw notFound('ESP');
       const now = Date.now();
@@ -60,7 +64,8 @@ export const espHistoryRoutes = (app: RouteApp, context: IngressContext): void =
       const [weights, outcomes, audit] = await Promise.all([
         weightHistory(context.pool, accountId, since, step),
         outcomeHistory(context.pool, { accountId, esp }, since, outcomeStep),
-        readAudit(context.pool, esp, auditLimit),
+        // Who runs the fleet, and their reasons, are no other account's business.
+        isFleetAdmin(caller) ? readAudit(context.pool, esp, auditLimit) : [],
       ]);
       return {
         esp,

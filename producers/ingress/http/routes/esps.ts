@@ -7,7 +7,8 @@ import { latestDecision } from '../../../../shared/db/weight-decisions.ts';
 import type { EspMode } from '../../../../shared/domain/allowances.ts';
 import { newRamp } from '../../../../shared/domain/ramp.ts';
 import type { Esp } from '../../../../shared/esp/esp.ts';
-import { requireAdmin, type Caller } from '../authenticate.ts';
+import type { Caller } from '../../check-key.ts';
+import { callerOf, needs } from '../access.ts';
 import { espEntry, warningFor } from '../esp-entry.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
@@ -38,6 +39,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/esps',
     {
+      config: needs('read'),
       schema: {
         tags: ['routing'],
         summary: 'The configured ESPs: what operators want of them, how they do, and what they may have',
@@ -46,7 +48,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const { accountId } = callerOf(request);
       const [states, decision] = await Promise.all([
         loadEspStates(pool, weighing.roundSeconds),
         latestDecision(pool, accountId, ''),
@@ -82,6 +84,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
     app.post(
       `/v1/esps/:esp/${action}`,
       {
+        config: needs('admin', 'the fleet'),
         schema: {
           tags: ['routing'],
           summary,
@@ -92,7 +95,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
         },
       },
       async (request) => {
-        const caller = requireAdmin(context.authenticate(request));
+        const caller = callerOf(request);
         const esp = configured(request.params.esp);
         // Compared under the lock of the change, so that of two at once one hears that it came second.
         return change(caller, esp, { action, reason: request.body.reason }, (before) => {
@@ -107,6 +110,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
   app.put(
     '/v1/esps/:esp/limits',
     {
+      config: needs('admin', 'the fleet'),
       schema: {
         tags: ['routing'],
         summary: 'How much an ESP may be sent by second, day and month, and how fast a new one grows',
@@ -117,7 +121,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      const caller = requireAdmin(context.authenticate(request));
+      const caller = callerOf(request);
       const { reason, ramp, ...limits } = request.body;
       const esp = configured(request.params.esp);
       return change(caller, esp, { action: 'limits', reason }, (before) => ({

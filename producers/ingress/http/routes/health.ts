@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { open } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import type { RouteApp } from '../route-app.ts';
 
@@ -7,6 +8,7 @@ export const healthRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/health/live',
     {
+      config: open,
       schema: {
         tags: ['health'],
         summary: 'Whether the process is alive',
@@ -19,6 +21,7 @@ export const healthRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/health/ready',
     {
+      config: open,
       schema: {
         tags: ['health'],
         summary: 'Whether requests can be served',

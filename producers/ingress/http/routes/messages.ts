@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageAnswer, messageListAnswer, type MessageSummary } from '../../../../shared/contracts/api.ts';
+import { storableText } from '../../../../shared/contracts/text.ts';
 import {
   listMessages,
   loadMessage,
@@ -9,6 +10,7 @@ import {
 import { parseAddress } from '../../../../shared/domain/email-address.ts';
 import { messageStates } from '../../../../shared/domain/message-state.ts';
 import { messageUuid, publicMessageId } from '../../../../shared/domain/request-ids.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -63,15 +65,16 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/messages',
     {
+      config: needs('read'),
       schema: {
         tags: ['messages'],
         summary: 'Messages, newest first',
         security: withKey,
         querystring: z.strictObject({
           status: z.enum(messageStates).optional(),
-          email: z.string().max(320).optional(),
-          esp: z.string().max(64).optional(),
-          requestId: z.string().max(128).optional(),
+          email: storableText(320).optional(),
+          esp: storableText(64).optional(),
+          requestId: storableText(128).optional(),
           since: z.iso.datetime({ offset: true }).optional(),
           until: z.iso.datetime({ offset: true }).optional(),
           limit: z.coerce.number().int().min(1).max(1_000).default(50),
@@ -81,7 +84,7 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const { accountId } = callerOf(request);
       const { query } = request;
       const rows = await listMessages(context.pool, {
         ...query,
@@ -96,6 +99,7 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/messages/:id',
     {
+      config: needs('read'),
       schema: {
         tags: ['messages'],
         summary: 'One message: its attempts, what ESPs told of it, and why it went where it went',
@@ -105,7 +109,7 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const { accountId } = callerOf(request);
       const uuid = messageUuid(request.params.id);
       if (uuid === undefined) throw notFound('message');
       const details = await loadMessage(context.pool, accountId, uuid);

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { erasureAnswer } from '../../../../shared/contracts/erasure-api.ts';
 import { beginErasure, loadErasure, type Erasure } from '../../../../shared/db/erase-recipient.ts';
 import { parseAddress } from '../../../../shared/domain/email-address.ts';
+import { isFleetAdmin } from '../../check-key.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -30,6 +32,7 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
   app.delete(
     '/v1/recipients/:email',
     {
+      config: needs('admin'),
       schema: {
         tags: ['messages'],
         summary: 'Erase one recipient: address, name and variables in messages, copies and dead letters',
@@ -41,7 +44,7 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
       },
     },
     async (request, reply) => {
-      const caller = context.authenticate(request);
+      const caller = callerOf(request);
       const address = parseAddress(request.params.email);
       if (address === undefined) {
         throw new HttpProblem(422, 'The request cannot be processed', {
@@ -49,7 +52,7 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
         });
       }
       const { contentRefs, ...erasure } = await beginErasure(pool, {
-        accountId: caller.isAdmin ? undefined : caller.accountId,
+        accountId: isFleetAdmin(caller) ? undefined : caller.accountId,
         email: address.email,
         requestedBy: caller.accountId,
       });
@@ -61,6 +64,7 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
   app.get(
     '/v1/erasures/:id',
     {
+      config: needs('admin'),
       schema: {
         tags: ['messages'],
         summary: 'How far an erasure is',
@@ -70,8 +74,8 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
       },
     },
     async (request) => {
-      const caller = context.authenticate(request);
-      const erasure = await loadErasure(pool, request.params.id, caller.isAdmin ? undefined : caller.accountId);
+      const caller = callerOf(request);
+      const erasure = await loadErasure(pool, request.params.id, isFleetAdmin(caller) ? undefined : caller.accountId);
       if (erasure === undefined) throw notFound('erasure');
       return answerOf(erasure);
     },

@@ -1,6 +1,7 @@
 import { sendersAnswer } from '../../../../shared/contracts/routing-api.ts';
 import { loadSenders } from '../../../../shared/db/sender-statistics.ts';
 import { judgeComplaints } from '../../../../shared/domain/complaint-guard.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -8,10 +9,11 @@ import { withKey, type RouteApp } from '../route-app.ts';
 const mostSenders = 1_000;
 
 /** `GET /v1/senders`: what is complained about of an account's mail, and what is done about it. */
-export const senderRoutes = (app: RouteApp, { pool, authenticate }: IngressContext): void => {
+export const senderRoutes = (app: RouteApp, { pool }: IngressContext): void => {
   app.get(
     '/v1/senders',
     {
+      config: needs('read'),
       schema: {
         tags: ['routing'],
         summary: 'Complaints by sending domain and mailbox provider, and whether its bulk mail is slowed',
@@ -20,7 +22,7 @@ export const senderRoutes = (app: RouteApp, { pool, authenticate }: IngressConte
       },
     },
     async (request) => {
-      const { accountId } = authenticate(request);
+      const { accountId } = callerOf(request);
       const senders = await loadSenders(pool, accountId, mostSenders);
       return {
         data: senders.map((sender) => ({

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { webhookHeaders } from '../../../../shared/contracts/topics.ts';
+import { open } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import type { RouteApp } from '../route-app.ts';
@@ -31,7 +32,7 @@ export const webhookRoutes = (app: RouteApp, context: IngressContext): void => {
     response: { 200: z.string(), 401: problemSchema, 404: problemSchema, 413: problemSchema, 503: problemSchema },
   };
   for (const url of ['/webhooks/:esp', '/webhook-events/:esp']) {
-    app.post(url, { bodyLimit: webhookBodyLimit, schema }, async (request, reply) => {
+    app.post(url, { config: open, bodyLimit: webhookBodyLimit, schema }, async (request, reply) => {
       const { esp } = request.params;
       const account = context.webhookAccounts.get(esp);
       if (account === undefined) throw notFound('webhook');

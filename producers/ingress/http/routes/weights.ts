@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { weightsAnswer } from '../../../../shared/contracts/routing-api.ts';
+import { storableText } from '../../../../shared/contracts/text.ts';
 import { decideStanding } from '../../../../shared/db/decide-weights.ts';
 import { loadEspStates } from '../../../../shared/db/esp-states.ts';
 import { latestDecision } from '../../../../shared/db/weight-decisions.ts';
@@ -7,6 +8,7 @@ import { healthAt, newHealth } from '../../../../shared/domain/esp-health.ts';
 import { noEvidence, type EspEvidence } from '../../../../shared/domain/evidence.ts';
 import { mailboxProviders } from '../../../../shared/domain/mailbox-provider.ts';
 import { meanScore } from '../../../../shared/domain/weigh-esps.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { notFound, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
@@ -22,19 +24,20 @@ export const weightRoutes = (app: RouteApp, context: IngressContext): void => {
   app.get(
     '/v1/weights',
     {
+      config: needs('read'),
       schema: {
         tags: ['routing'],
         summary: 'Weights of the ESPs and the evidence behind them',
         security: withKey,
         querystring: z.strictObject({
-          batchId: z.string().min(1).max(128).optional(),
+          batchId: storableText(128).min(1).optional(),
           mailboxProvider: z.enum(mailboxProviders).optional(),
         }),
-        response: { 200: weightsAnswer, 401: problemSchema, 404: problemSchema },
+        response: { 200: weightsAnswer, 401: problemSchema, 404: problemSchema, 422: problemSchema },
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const { accountId } = callerOf(request);
       const { batchId, mailboxProvider } = request.query;
       const decision =
         batchId === undefined

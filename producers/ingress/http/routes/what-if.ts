@@ -3,6 +3,7 @@ import { draftStanding, loadSituation } from '../../../../shared/db/decide-weigh
 import type { NewDecision } from '../../../../shared/db/weight-decisions.ts';
 import { compareWeights, explainWhatIf, suppose, type Weighing } from '../../../../shared/domain/what-if.ts';
 import { warningFor } from '../esp-entry.ts';
+import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
 import { allowEmptyBody } from '../read-json.ts';
@@ -38,6 +39,7 @@ export const whatIfRoutes = (app: RouteApp, context: IngressContext): void => {
   app.post(
     '/v1/weights/simulate',
     {
+      config: needs('read'),
       schema: {
         tags: ['routing'],
         summary: 'What the weights would be, were an ESP paused or another policy used',
@@ -47,7 +49,7 @@ export const whatIfRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request) => {
-      const { accountId } = context.authenticate(request);
+      const { accountId } = callerOf(request);
       const { days, ...question } = request.body;
       check('without', question.without);
       check('esps', question.esps);

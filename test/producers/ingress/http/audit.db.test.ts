@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createAuthenticate } from '../../../../producers/ingress/http/authenticate.ts';
 import { insertAndClaim } from '../../../../shared/db/claim-messages.ts';
 import { insertRequests } from '../../../../shared/db/requests.ts';
 import { aMessage, alterMessage, aRequest, useDatabase } from '../../../shared/db/tables.ts';
-import { adminKey, testIngress, withKey, type TestIngress } from './ingress.ts';
+import { keysOf, testIngress, withKey, type TestIngress } from './ingress.ts';
 
 const database = useDatabase();
 let ingress: TestIngress;
 let acme: TestIngress;
 beforeAll(async () => {
-  const authenticate = createAuthenticate(adminKey);
   ingress = await testIngress({ pool: database.pool });
   acme = await testIngress({
     pool: database.pool,
-    authenticate: (request) => ({ ...authenticate(request), accountId: 'acme', isAdmin: false }),
+    keys: keysOf('acme'),
   });
 });
 afterAll(() => Promise.all([ingress.app.close(), acme.app.close()]));

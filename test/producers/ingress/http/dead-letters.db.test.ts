@@ -1,20 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createAuthenticate } from '../../../../producers/ingress/http/authenticate.ts';
 import { storeDeadLetters, type DeadLetterRow } from '../../../../shared/db/dead-letters.ts';
 import { takeOutbox } from '../../../../shared/db/outbox.ts';
 import { InfrastructureError } from '../../../../shared/errors.ts';
 import { useDatabase } from '../../../shared/db/tables.ts';
-import { adminKey, testIngress, withKey, type TestIngress } from './ingress.ts';
+import { keysOf, testIngress, withKey, type TestIngress } from './ingress.ts';
 
 const database = useDatabase();
 let ingress: TestIngress;
 let others: TestIngress;
 beforeAll(async () => {
-  const authenticate = createAuthenticate(adminKey);
   ingress = await testIngress({ pool: database.pool });
   others = await testIngress({
     pool: database.pool,
-    authenticate: (request) => ({ ...authenticate(request), accountId: 'acme', isAdmin: false }),
+    keys: keysOf('acme'),
   });
 });
 beforeEach(() => {

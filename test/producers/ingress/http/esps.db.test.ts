@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createAuthenticate } from '../../../../producers/ingress/http/authenticate.ts';
 import { decideStanding } from '../../../../shared/db/decide-weights.ts';
 import { readAudit } from '../../../../shared/db/esp-controls.ts';
 import { routingChannel, storeHealth } from '../../../../shared/db/esp-health.ts';
 import { listenTo } from '../../../../shared/db/listen.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 import { useDatabase } from '../../../shared/db/tables.ts';
-import { adminKey, testIngress, withKey, type TestIngress } from './ingress.ts';
+import { keysOf, testIngress, withKey, type TestIngress } from './ingress.ts';
 
 const database = useDatabase();
-const authenticate = createAuthenticate(adminKey);
 let ingress: TestIngress;
 /** The same for callers who are no admins. */
 let others: TestIngress;
@@ -17,7 +15,7 @@ beforeAll(async () => {
   ingress = await testIngress({ pool: database.pool });
   others = await testIngress({
     pool: database.pool,
-    authenticate: (request) => ({ ...authenticate(request), accountId: 'acme', isAdmin: false }),
+    keys: keysOf('acme'),
   });
 });
 beforeEach(() => database.pool.query('truncate esp_controls, esp_audit, esp_budgets'));

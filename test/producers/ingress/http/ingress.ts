@@ -1,11 +1,16 @@
-import { createAuthenticate } from '../../../../producers/ingress/http/authenticate.ts';
+import { v7 as uuidV7 } from 'uuid';
+import { createKeyCheck } from '../../../../producers/ingress/check-key.ts';
 import { buildApp, usualLimits, type AppLimits } from '../../../../producers/ingress/http/app.ts';
 import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
+import { createRateLimits } from '../../../../producers/ingress/rate-limits.ts';
 import { createRecentRequests } from '../../../../producers/ingress/recent-requests.ts';
+import { scopes } from '../../../../shared/contracts/accounts-api.ts';
 import { kafkaEnv, parseEnv } from '../../../../shared/config/env.ts';
 import { topicsOf } from '../../../../shared/contracts/topics.ts';
+import { findUsableKeys } from '../../../../shared/db/api-keys.ts';
 import type { Pool } from '../../../../shared/db/connect.ts';
 import type { WeighSettings } from '../../../../shared/db/decide-weights.ts';
+import type { RateAsk } from '../../../../shared/db/rate-buckets.ts';
 import type { CountedOutcome, StatisticsRow } from '../../../../shared/db/statistics.ts';
 import { configuredEsps } from '../../../../shared/esp/accounts.ts';
 import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
@@ -47,6 +52,10 @@ const noPostgres = (): never => {
 /** For routes that must do without Postgres. */
 const nobodysPool: Pool = { query: noPostgres, transaction: noPostgres, end: noPostgres };
 
+/** Limits that nobody meets. */
+const grantAll = (asks: readonly RateAsk[]): Promise<readonly number[]> =>
+  Promise.resolve(asks.map(({ want }) => want));
+
 /** An ingress on ports in memory. */
 export const testIngress = async (
   more: Partial<IngressContext> = {},
@@ -84,7 +93,15 @@ export const testIngress = async (
     recent: createRecentRequests(),
     blobs: blobStore,
     metrics: createMetrics('test'),
-    authenticate: createAuthenticate(adminKey),
+    keys: createKeyCheck({
+      adminKey,
+      find: (hashes) => findUsableKeys(more.pool ?? nobodysPool, hashes),
+      onUse: () => undefined,
+      now: Date.now,
+    }),
+    rateLimits: createRateLimits({ lease: grantAll, now: Date.now, random: Math.random }),
+    addressLimits: { requestsPerMinute: 60_000, failuresPerMinute: 6_000 },
+    trustedProxies: [],
     esps,
     webhookAccounts: new Map(),
     weighing: {
@@ -97,6 +114,7 @@ export const testIngress = async (
     maxMessageBytes: 1_000_000,
     isReady: () => ({ ready: true, waitingFor: [] }),
     newRequestId: () => `req_${(requests += 1)}`,
+    newId: (prefix) => `${prefix}${uuidV7()}`,
     ...more,
   };
   const app = await buildApp(context, createLog({ name: 'test', level: 'silent' }), { ...usualLimits, ...limits });
@@ -116,3 +134,9 @@ export const testIngress = async (
     },
   };
 };
+
+/** Keys of which every one is that of a customer, with every scope. */
+export const keysOf = (accountId: string): IngressContext['keys'] => ({
+  check: () => Promise.resolve({ accountId, keyId: 'key_1', scopes, senderDomains: [], limits: undefined }),
+  forget: () => undefined,
+});

@@ -1,0 +1,37 @@
+import type { FastifyContextConfig, FastifyRequest } from 'fastify';
+import type { Scope } from '../../../shared/contracts/accounts-api.ts';
+import type { Caller } from '../check-key.ts';
+
+/** What a route asks of its caller: nothing, or a key with a scope - of any account, or of an administrator of the fleet. */
+export type Access = 'open' | KeyAccess;
+export interface KeyAccess {
+  readonly scope: Scope;
+  readonly of: 'any account' | 'the fleet';
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+  interface FastifyInstance {
+    /** What each route asks, by its method and path. */
+    accessOf: ReadonlyMap<string, Access>;
+  }
+}
+
+/** For a route's `config`: whoever asks is answered. */
+export const open: FastifyContextConfig = { access: 'open' };
+
+/** For a route's `config`: a key with this scope; `the fleet`: and it is one of the administrators of the fleet. */
+export const needs = (scope: Scope, of: KeyAccess['of'] = 'any account'): FastifyContextConfig => ({
+  access: { scope, of },
+});
+
+/** The caller of a route that needs one. */
+export const callerOf = (request: FastifyRequest): Caller => {
+  if (request.caller === null) throw new TypeError('a route that is open asked who its caller is');
+  return request.caller;
+};

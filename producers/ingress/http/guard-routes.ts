@@ -1,0 +1,41 @@
+import { open, type Access, type KeyAccess } from './access.ts';
+import { admit, notAuthenticated, type Guards } from './authenticate.ts';
+import { problemSchema } from './problem.ts';
+import type { RouteApp } from './route-app.ts';
+
+const describeAccess = (access: KeyAccess): string =>
+  access.of === 'the fleet'
+    ? `Needs a key of the fleet's administrators with the scope \`${access.scope}\`.`
+    : `Needs the scope \`${access.scope}\`.`;
+
+/**
+ * Guards every route that is added from now on by what its `config` says. A route that says nothing cannot be added, so
+ * nobody forgets; what stands under `openPrefix` belongs to a plug-in that cannot say it, and is open.
+ */
+export const guardRoutes = (app: RouteApp, guards: Guards, openPrefix: string): void => {
+  const accessOf = new Map<string, Access>();
+  app.decorate('accessOf', accessOf);
+  app.decorateRequest('caller', null);
+  app.addHook('onRoute', (route) => {
+    if (route.url === openPrefix || route.url.startsWith(`${openPrefix}/`)) route.config = { ...route.config, ...open };
+    const access = route.config?.access;
+    if (access === undefined) throw new TypeError(`${String(route.method)} ${route.url} does not say who may use it`);
+    for (const method of [route.method].flat()) accessOf.set(`${method} ${route.url}`, access);
+    if (access === 'open' || route.schema === undefined) return;
+    // Said once for all: what each of these routes asks, and how it may be refused.
+    const { description, response } = route.schema;
+    const asked = describeAccess(access);
+    const refusals = { 401: problemSchema, 403: problemSchema, 429: problemSchema, 503: problemSchema };
+    route.schema = {
+      ...route.schema,
+      description: description === undefined ? asked : `${description} ${asked}`,
+      response: { ...refusals, ...(typeof response === 'object' ? response : {}) },
+    };
+  });
+  app.addHook('onRequest', async (request) => {
+    const access = request.routeOptions.config.access;
+    if (request.is404 || access === 'open') return;
+    if (access === undefined) throw notAuthenticated();
+    request.caller = await admit(request, access, guards);
+  });
+};
