@@ -14,7 +14,7 @@ export interface RateLimits {
    * about a second, or nothing. More than the bucket ever holds is never granted.
    */
   take(bucket: string, perMinute: number, wanted?: number): Promise<Taken>;
-  /** How long a bucket that was just found empty stays closed, in ms; undefined when it may be asked. */
+  /** How long a bucket that is found empty, or that a minute's worth waits for, stays closed, in ms; else undefined. */
   closedForMs(bucket: string): number | undefined;
 }
 
@@ -31,7 +31,9 @@ interface Purse {
   lastSlice: number;
   spentOfSlice: number;
   askAgainAt: number;
-  closedUntil: number;
+  /** Whether the last lease took all that the bucket had. */
+  isDrained: boolean;
+  perMinute: number;
   isAsking: boolean;
   timer: NodeJS.Timeout | undefined;
   waiting: Waiter[];
@@ -107,9 +109,10 @@ export const createRateLimits = (deps: {
 
   const ask = async (bucket: string, purse: Purse): Promise<void> => {
     purse.isAsking = true;
+    purse.isDrained = false;
     const now = deps.now();
     purse.askAgainAt = now + askEveryMs + deps.random() * askJitterMs;
-    const perMinute = purse.waiting.at(-1)?.perMinute ?? 1;
+    const { perMinute } = purse;
     const reserve = reserveOf(perMinute);
     const want = Math.min(perMinute, Math.max(purse.demand, 2 * purse.spentOfSlice, reserve));
     const giveBack = purse.left;
@@ -121,7 +124,8 @@ export const createRateLimits = (deps: {
       if (granted !== undefined) purse.lastSlice = granted;
       purse.spentOfSlice = 0;
       purse.leasedAt = deps.now();
-      if (purse.left < want) {
+      purse.isDrained = purse.left < want;
+      if (purse.isDrained) {
         // All that is left is here: who does not find room in it is told so, rather than kept waiting.
         const kept: Waiter[] = [];
         let room = purse.left;
@@ -134,7 +138,6 @@ export const createRateLimits = (deps: {
             refuse(purse, waiter);
           }
         }
-        if (kept.length < purse.waiting.length || purse.left === 0) purse.closedUntil = purse.askAgainAt;
         purse.waiting = kept;
       }
     } catch (error) {
@@ -147,7 +150,7 @@ export const createRateLimits = (deps: {
   };
 
   const newPurse = (): Purse => ({
-    ...{ left: 0, leasedAt: 0, lastSlice: 0, spentOfSlice: 0, askAgainAt: 0, closedUntil: 0 },
+    ...{ left: 0, leasedAt: 0, lastSlice: 0, spentOfSlice: 0, askAgainAt: 0, isDrained: false, perMinute: 1 },
     ...{ isAsking: false, timer: undefined, waiting: [], demand: 0 },
   });
 
@@ -158,9 +161,12 @@ export const createRateLimits = (deps: {
         purses.set(bucket, purse);
         const now = deps.now();
         if (!purse.isAsking && now - purse.leasedAt > sliceLastsMs) purse.left = 0;
+        purse.perMinute = perMinute;
         const waiter: Waiter = { wanted, perMinute, resolve, reject };
         const isFree = purse.waiting.length === 0 && wanted <= purse.left;
-        if (!isFree && (now < purse.closedUntil || purse.demand + wanted > perMinute)) {
+        // Waiting helps where the slice is spent, not where the bucket is.
+        const isHopeless = purse.isDrained && now < purse.askAgainAt;
+        if (!isFree && (isHopeless || purse.demand + wanted > perMinute)) {
           refuse(purse, waiter);
           return;
         }
@@ -169,8 +175,12 @@ export const createRateLimits = (deps: {
         serve(bucket, purse);
       }),
     closedForMs: (bucket) => {
-      const waitMs = (purses.get(bucket)?.closedUntil ?? 0) - deps.now();
-      return waitMs > 0 ? waitMs : undefined;
+      const purse = purses.get(bucket);
+      if (purse === undefined) return undefined;
+      const isFull = purse.demand >= purse.perMinute;
+      const isEmpty = purse.isDrained && purse.left < 1;
+      const waitMs = purse.askAgainAt - deps.now();
+      return (isFull || isEmpty) && waitMs > 0 ? waitMs : undefined;
     },
   };
 };

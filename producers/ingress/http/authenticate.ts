@@ -31,6 +31,21 @@ const orTooMany = (taken: Taken, detail: string): void => {
   if (!taken.ok) throw tooMany(detail, taken.retryAfterMs);
 };
 
+// Keys are made and revoked freely: without a common limit an account would have as much as it makes keys.
+const keysOfAccount = 10;
+
+/** Takes from what a key may, and from what all keys of its account together may. Throws 429. */
+const takeOfCaller = async (
+  rateLimits: RateLimits,
+  caller: Caller,
+  what: 'requests' | 'recipients',
+  { perMinute, wanted, sentence }: { readonly perMinute: number; readonly wanted: number; readonly sentence: string },
+): Promise<void> => {
+  orTooMany(await rateLimits.take(`${what}:key:${caller.keyId ?? ''}`, perMinute, wanted), sentence);
+  const ofAccount = await rateLimits.take(`${what}:account:${caller.accountId}`, keysOfAccount * perMinute, wanted);
+  orTooMany(ofAccount, 'All keys of this account together ask for too much.');
+};
+
 const authenticate = async (request: FastifyRequest, address: string, guards: Guards): Promise<Caller> => {
   const { keys, rateLimits, addressLimits } = guards;
   const bucket = `failures:${address}`;
@@ -71,10 +86,11 @@ export const admit = async (request: FastifyRequest, access: KeyAccess, guards: 
     'Too many requests came from this address.',
   );
   const { requestsPerMinute } = caller.limits;
-  orTooMany(
-    await rateLimits.take(`requests:${caller.keyId ?? ''}`, requestsPerMinute),
-    `A key of this account may make ${requestsPerMinute} requests a minute.`,
-  );
+  await takeOfCaller(rateLimits, caller, 'requests', {
+    perMinute: requestsPerMinute,
+    wanted: 1,
+    sentence: `A key of this account may make ${requestsPerMinute} requests a minute.`,
+  });
   return caller;
 };
 
@@ -92,8 +108,9 @@ export const admitRecipients = async (rateLimits: RateLimits, caller: Caller, co
       ],
     });
   }
-  orTooMany(
-    await rateLimits.take(`recipients:${caller.keyId ?? ''}`, most, count),
-    `A key of this account may send to ${most} recipients a minute.`,
-  );
+  await takeOfCaller(rateLimits, caller, 'recipients', {
+    perMinute: most,
+    wanted: count,
+    sentence: `A key of this account may send to ${most} recipients a minute.`,
+  });
 };

@@ -69,6 +69,28 @@ describe('A limit', () => {
     expect(asked).toHaveLength(statements + 1);
   });
 
+  it('counts who comes faster than it can be asked, and closes when that is a minute’s worth', async () => {
+    const { limits, asked, pass } = world(60);
+    expect(await limits.take('a', 60)).toEqual({ ok: true });
+    // Not asked for again within the second.
+    const waiting = Array.from({ length: 62 }, () => limits.take('a', 60));
+    expect(limits.closedForMs('a')).toBe(1_000);
+    expect(asked).toHaveLength(1);
+    pass(1_000);
+    expect((await Promise.all(waiting)).filter(({ ok }) => ok)).toHaveLength(59);
+  });
+
+  it('lets nobody wait for a bucket that is spent, though a part of the last lease is left', async () => {
+    const { limits, pass } = world(12);
+    expect(await limits.take('a', 1_200, 8)).toEqual({ ok: true });
+    expect(limits.closedForMs('a')).toBeUndefined();
+    expect(await limits.take('a', 1_200, 5)).toMatchObject({ ok: false });
+    expect(await limits.take('a', 1_200, 4)).toEqual({ ok: true });
+    expect(limits.closedForMs('a')).toBe(1_000);
+    pass(1_000);
+    expect(limits.closedForMs('a')).toBeUndefined();
+  });
+
   it('never grants a part of what is wanted', async () => {
     const { limits, pass } = world(50);
     expect(await limits.take('a', 6_000, 60)).toMatchObject({ ok: false });

@@ -54,6 +54,19 @@ describe('Requests of a key', () => {
     expect((await ask(first, 'GET', '/v1/messages', { key: sibling })).statusCode).toBe(200);
   });
 
+  it('are limited for the account too: however many keys it makes, they have ten keys’ worth', async () => {
+    const ingress = await openIngress();
+    await makeAccount(ingress, 'acme', { limits: { requestsPerMinute: 4 } });
+    const keys = await Promise.all(Array.from({ length: 20 }, () => makeKeyFor(ingress, 'acme', ['read'])));
+    const answers = await Promise.all(
+      keys.flatMap(({ key }) => Array.from({ length: 4 }, () => ask(ingress, 'GET', '/v1/messages', { key }))),
+    );
+    const granted = answers.filter(({ statusCode }) => statusCode === 200).length;
+    expect(granted).toBeGreaterThanOrEqual(30);
+    // Forty, and two more for every three seconds that it took.
+    expect(granted).toBeLessThanOrEqual(44);
+  });
+
   it('with the key of the environment have no limit', async () => {
     const ingress = await openIngress({ addressLimits: { requestsPerMinute: 1, failuresPerMinute: 1 } });
     for (let n = 0; n < 50; n += 1) expect((await ask(ingress, 'GET', '/v1/messages')).statusCode).toBe(200);
