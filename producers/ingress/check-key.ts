@@ -41,7 +41,7 @@ const freshMs = 4_000;
 const knownPatienceMs = 1_000;
 // Without a word of it before, there is nothing to fall back on.
 const unknownPatienceMs = 4_000;
-/** How long a key that was valid goes on while Postgres is away (decision 26). */
+/** How long a key that was valid goes on while Postgres is away (decision 29). */
 const graceMs = 60_000;
 const refusedMs = 5_000;
 const maxKeys = 10_000;

@@ -65,26 +65,22 @@ export const httpEnv = {
     .pipe(
       z.array(z.string().refine(isNetwork, { error: 'must be addresses or networks such as 10.0.0.0/8, by commas' })),
     ),
-  ADDRESS_REQUESTS_PER_MINUTE: count(60_000),
+  ADDRESS_REQUESTS_PER_MINUTE: count(600_000),
   ADDRESS_FAILURES_PER_MINUTE: count(600),
 };
+
+/** No process starts with a short secret; in production, none with one that can be guessed either. */
+const secret = z.string().refine((text) => Buffer.byteLength(text) >= 32, { error: 'must have 32 bytes or more' });
 
 // Of examples and tutorials: what was made of them can be guessed by whoever reads them too.
 // None is so short that chance would write it into random characters.
 const wordsOfExamples =
   /my[-_ ]?secret|change[-_ ]?(me|it|this)|your[-_ ](secret|key|256)|example|password|default|placeholder/i;
 const fewestCharacters = 10;
+const isGuessable = (text: string): boolean => wordsOfExamples.test(text) || new Set(text).size < fewestCharacters;
 
-/** No process starts with a secret that can be guessed, in production or elsewhere. */
-const secret = z
-  .string()
-  .refine((text) => Buffer.byteLength(text) >= 32, { error: 'must have 32 bytes or more' })
-  .refine((text) => !wordsOfExamples.test(text) && new Set(text).size >= fewestCharacters, {
-    error: 'can be guessed: make it of random characters, such as openssl rand -base64 32 prints',
-  });
-
-/** For the processes at the door alone. */
-export const secretsEnv = { ADMIN_API_KEY: secret, JWT_SECRET: secret };
+/** For the processes at the door alone. Outside production JWT_SECRET may be left out. */
+export const secretsEnv = { ADMIN_API_KEY: secret, JWT_SECRET: secret.optional() };
 
 /** How long what is not needed any more is kept, in days. Events are what repeats are known by: ESPs retry for days. */
 export const retentionEnv = {
@@ -256,6 +252,15 @@ const lookUp = (name: string, source: Source, faults: string[]): string | undefi
   }
 };
 
+const productionFaults = (raw: Readonly<Record<string, string | undefined>>): readonly string[] =>
+  Object.entries(raw).flatMap(([name, value]) => {
+    if (!(name in secretsEnv)) return [];
+    if (value === undefined) return name === 'JWT_SECRET' ? [`${name}: is not set`] : [];
+    return isGuessable(value)
+      ? [`${name}: can be guessed: make it of random characters, such as openssl rand -base64 32 prints`]
+      : [];
+  });
+
 /** The values of the named groups, or every fault by the variable's name, never with its value. */
 export const checkEnv = <S extends Shape>(
   shape: S,
@@ -268,6 +273,7 @@ export const checkEnv = <S extends Shape>(
     const name = String(issue.path[0]);
     faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
   }
+  if (source['NODE_ENV'] === 'production') faults.push(...productionFaults(raw));
   return faults.length > 0 || !parsed.success ? { faults } : { values: Object.freeze(parsed.data) as Values<S> };
 };
 

@@ -8,7 +8,7 @@ export interface AccountLimits {
 }
 
 /** Far above what one upstream service needs, and below what would leave nothing for the others. */
-const usualLimits: AccountLimits = { requestsPerMinute: 12_000, recipientsPerMinute: 1_200_000 };
+const usualLimits: AccountLimits = { requestsPerMinute: 60_000, recipientsPerMinute: 1_200_000 };
 
 /** An account's limits: its own, and the usual ones where it has none. */
 export const limitsOf = (own: Partial<AccountLimits>): AccountLimits => ({

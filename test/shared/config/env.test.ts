@@ -43,6 +43,7 @@ describe('The settings of a process', () => {
           PUBLIC_URL: 'canary-url',
           ADMIN_API_KEY: 'canary-short',
           TRUSTED_PROXIES: 'canary.example',
+          NODE_ENV: 'production',
           LOG_LEVEL: 'canary-level',
         },
       ),
@@ -94,17 +95,26 @@ describe('The settings of a process', () => {
     ['one that was to be changed', 'ChangeMe-ChangeMe-0123456789-abcdefgh', 'can be guessed'],
     ['the same character again and again', 'k'.repeat(40), 'can be guessed'],
     ['a few characters again and again', '0123'.repeat(10), 'can be guessed'],
-  ])('refuse %s for a secret, each by its name and together', (_, value, fault) => {
-    const message = refusal(() => parseEnv(secretsEnv, { ADMIN_API_KEY: value, JWT_SECRET: value }));
+  ])('refuse %s for a secret in production, each by its name and together', (_, value, fault) => {
+    const production = { ADMIN_API_KEY: value, JWT_SECRET: value, NODE_ENV: 'production' };
+    const message = refusal(() => parseEnv(secretsEnv, production));
     expect(message).toContain(`ADMIN_API_KEY: ${fault}`);
     expect(message).toContain(`JWT_SECRET: ${fault}`);
+  });
+
+  it('refuse a short secret anywhere, and leave the rest to production', () => {
+    const own = 'a developer’s key of 32 bytes, example';
+    expect(parseEnv(secretsEnv, { ADMIN_API_KEY: own }).ADMIN_API_KEY).toBe(own);
+    expect(refusal(() => parseEnv(secretsEnv, { ADMIN_API_KEY: 'short', JWT_SECRET: 'short' }))).toContain('32 bytes');
+    expect(refusal(() => parseEnv(secretsEnv, {}))).toContain('ADMIN_API_KEY: is not set');
   });
 
   it('take random secrets of any usual form', () => {
     for (let n = 0; n < 200; n += 1) {
       for (const form of ['base64', 'base64url', 'hex'] as const) {
         const secret = randomBytes(32).toString(form);
-        expect(parseEnv(secretsEnv, { ADMIN_API_KEY: secret, JWT_SECRET: secret }).JWT_SECRET).toBe(secret);
+        const production = { ADMIN_API_KEY: secret, JWT_SECRET: secret, NODE_ENV: 'production' };
+        expect(parseEnv(secretsEnv, production).JWT_SECRET).toBe(secret);
       }
     }
   });

@@ -17,7 +17,7 @@ it('What takes longer is undefined', async () => {
 });
 
 it('A fault that comes too late ends nobody', async () => {
-  let fail = (_error: Error): void => undefined;
+  let fail: (error: Error) => void = () => undefined;
   const late = new Promise<string>((_, reject) => {
     fail = reject;
   });
