@@ -53,11 +53,13 @@ interface Piece {
   evaluate(variables: TemplateValues): string;
 }
 
+// The engine quotes the text around a fault. Line and column say as much, and reasons are kept longer than texts are.
+const withoutQuotes = (message: string): string => message.replace(/"[^"]*"/g, '"…"');
+
 const badTemplate = (field: string, error: unknown): InvalidMessageError =>
   new InvalidMessageError(
     'bad-template',
-    `The ${field} is not a valid template: ${error instanceof Error ? error.message : ''}`,
-    error,
+    `The ${field} is not a valid template: ${error instanceof Error ? withoutQuotes(error.message) : ''}`,
   );
 
 // A token must not stand in the texts already; what a sender writes by chance never looks like the longer forms.
