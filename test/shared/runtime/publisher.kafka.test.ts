@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createPublisher, type Publisher } from '../../../shared/runtime/publisher.ts';
-import { redirectConnections, startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { redirectConnections, startCutProxy, type CutProxy } from '../../support/cut-proxy.ts';
 import { testKafkaBrokers } from '../../support/test-services.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { makeTopic, numbers, openPublisher, readTopic, silentLog } from './kafka-world.ts';
@@ -11,10 +11,10 @@ const keysOf = (records: readonly { readonly key: string }[]): ReadonlySet<strin
 /** Runs with a publisher whose connections can be cut. */
 const throughProxy = async (
   deadlineMs: number,
-  act: (publisher: Publisher, proxy: TcpProxy) => Promise<void>,
+  act: (publisher: Publisher, proxy: CutProxy) => Promise<void>,
 ): Promise<void> => {
   const brokerPort = Number(testKafkaBrokers()[0]?.split(':')[1]);
-  const proxy = await startTcpProxy(brokerPort);
+  const proxy = await startCutProxy(brokerPort);
   const restore = redirectConnections(brokerPort, proxy);
   const publisher = openPublisher({ deadlineMs });
   try {
