@@ -133,4 +133,33 @@ describe('The publisher', () => {
     await publisher.close();
     expect(new Set(states)).toEqual(new Set([false]));
   });
+
+  it('is closed soon, although Kafka is away and callers would wait for long', async () => {
+    const publisher = createPublisher({
+      brokers: ['127.0.0.1:1'],
+      clientId: 'test',
+      log: silentLog,
+      deadlineMs: 40_000,
+    });
+    let isClosed = false;
+    publisher.publish([{ topic: 't', key: 'k', value: 'v' }]).catch(() => undefined);
+    const closing = publisher.close().then(() => {
+      isClosed = true;
+    });
+    await waitFor(() => isClosed, { what: 'the publisher being closed', deadlineMs: 15_000 });
+    await closing;
+  });
+
+  it('tries again while its callers still wait when an answer never comes', async () => {
+    const topic = await makeTopic();
+    await throughProxy(10_000, async (publisher, proxy) => {
+      let isLost = false;
+      // The first answer alone is lost, without its connection.
+      proxy.dropProduceAnswers(1, () => (isLost ? 1 : ((isLost = true), 0)), 'silent');
+      await publisher.publish(numbers(topic, 0, 1));
+      expect(isLost).toBe(true);
+      proxy.dropProduceAnswers(0, Math.random, 'silent');
+    });
+    expect(keysOf(await readTopic(topic.name, (found) => found.length > 0))).toEqual(new Set(['k0']));
+  });
 });
