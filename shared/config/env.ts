@@ -56,6 +56,9 @@ export const httpEnv = {
 /** Longer than 31 bytes: a shorter secret can be guessed, and production must not start with one. */
 export const secretsEnv = { ADMIN_API_KEY: z.string().min(32) };
 
+/** For failure tests (`shared/runtime/failpoint.ts`); refused in production. */
+export const failpointEnv = { FAILPOINT: optional, NODE_ENV: optional };
+
 export const adminEnv = { ADMIN_PORT: port(9464), METRICS_ENABLED: flag(true) };
 
 export const logEnv = {
@@ -174,6 +177,7 @@ export const envGroups = {
   postgresEnv,
   httpEnv,
   secretsEnv,
+  failpointEnv,
   adminEnv,
   logEnv,
   workerEnv,
