@@ -20,6 +20,7 @@ import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
+import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { createAuthenticate } from './http/authenticate.ts';
 import { buildApp } from './http/app.ts';
 import { createRecentRequests } from './recent-requests.ts';
@@ -44,13 +45,15 @@ await runProcess('ingress', env, async (scope) => {
     log.warn({ err: error }, 'an idle connection to Postgres was lost');
   });
   onClose('Postgres', () => pool.end());
+  watchDependency('postgres', () => pool.query('select 1'), scope);
 
   health.ready('kafka', false);
   const publisher = createPublisher({
     brokers: env.KAFKA_BROKERS,
     clientId: 'mailfleet-ingress',
     log,
-    deadlineMs: 5_000,
+    // The caller has its answer within 5 s, whatever Kafka does.
+    deadlineMs: 4_500,
     onState: (isConnected) => {
       health.ready('kafka', isConnected);
     },
