@@ -14,8 +14,9 @@ export const takeKey = async (
     `with taken as (
        insert into idempotency_keys as k (account_id, key_hash, body_hash, request_id, locked_until)
        values ($1, $2, $3, $4, now() + interval '30 s')
-       on conflict (account_id, key_hash) do update set locked_until = excluded.locked_until, body_hash = excluded.body_hash
-         where not k.is_done and k.locked_until < now()
+       -- What a process took before it died may be on the topic: another body must not follow it under the same id.
+       on conflict (account_id, key_hash) do update set locked_until = excluded.locked_until
+         where not k.is_done and k.locked_until < now() and k.body_hash = excluded.body_hash
        returning 'new' as state
      )
      select state from taken
