@@ -10,6 +10,7 @@ import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts
 import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
+import type { Failpoint } from '../../shared/runtime/failpoint.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
@@ -24,6 +25,13 @@ export interface Claims {
   claimDue(ids: readonly string[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
 }
 
+/** Whether mail can go anywhere now. */
+export interface Gate {
+  isShut(): Promise<boolean>;
+  /** Takes this round's probes; answers how many messages may be tried although the gate is shut. */
+  holdProbes(): Promise<number>;
+}
+
 export interface EmailSendDeps {
   readonly lane: SendLane;
   readonly topic: Topic<SendRecord>;
@@ -31,6 +39,9 @@ export interface EmailSendDeps {
   readonly claims: Claims;
   readonly content: HeavyContents;
   readonly ports: DeliveryPorts;
+  /** Without one, mail always goes on. */
+  readonly gate?: Gate;
+  readonly passFailpoint?: (point: Failpoint) => void;
 }
 
 const laneClasses: Readonly<Record<SendLane, MessageClass>> = {
@@ -83,9 +94,72 @@ const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => 
   return slices;
 };
 
+const noEsp = (): InfrastructureError =>
+  new InfrastructureError('no-esp', 'No ESP takes mail now; the records wait on their topic.');
+
+/** What is small enough to try a sick ESP with: ids of waiting messages before a new request, which is claimed as a whole. */
+const smallestWork = (requests: readonly PreparedRequest[], due: readonly string[], probes: number) => {
+  if (due.length > 0) return { requests: [], due: due.slice(0, probes) };
+  const [smallest] = [...requests].sort((a, b) => a.recipients.length - b.recipients.length);
+  return { requests: smallest === undefined ? [] : [smallest], due: [] };
+};
+
 /** The consumer of one lane. */
-export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports }: EmailSendDeps) =>
-  defineConsumer<SendRecord>({
+export const emailSend = ({
+  lane,
+  topic,
+  configuredEsps,
+  claims,
+  content,
+  ports,
+  gate,
+  passFailpoint = () => undefined,
+}: EmailSendDeps) => {
+  const watched = (progress: BatchContext['progress']): DeliveryPorts => ({
+    ...ports,
+    send: async (...call) => {
+      const answers = await ports.send(...call);
+      passFailpoint('after-esp-accept');
+      return answers;
+    },
+    record: async (ended) => {
+      progress?.();
+      const held = await ports.record(ended);
+      passFailpoint('after-db-write');
+      progress?.();
+      return held;
+    },
+  });
+  // A request that was stored while the gate was shut is nothing to try with again.
+  const tried = new Set<string>();
+
+  const deliver = async (
+    requests: readonly PreparedRequest[],
+    due: readonly string[],
+    context: BatchContext,
+  ): Promise<void> => {
+    const mustGoOn = (): void => {
+      // What is not claimed yet stays on the topic, for whoever has the partition next.
+      if (context.signal.aborted) throw new InfrastructureError('partition-lost', 'The partition was taken away.');
+    };
+    const claimed = async (claim: Promise<readonly ClaimedMessage[]>): Promise<void> => {
+      const messages = await claim;
+      passFailpoint('after-claim');
+      await deliverMessages(messages, watched(context.progress));
+    };
+    for (const slice of inSlices(requests)) {
+      mustGoOn();
+      passFailpoint('before-claim');
+      await claimed(claims.claimNew(slice, randomUUID()));
+    }
+    for (let start = 0; start < due.length; start += recipientsPerSlice) {
+      mustGoOn();
+      passFailpoint('before-claim');
+      await claimed(claims.claimDue(due.slice(start, start + recipientsPerSlice), randomUUID()));
+    }
+  };
+
+  return defineConsumer<SendRecord>({
     name: lane,
     topics: [topic],
     maxRecords: 1_000,
@@ -121,18 +195,20 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, content, ports 
       const outcomes: Outcome[] = [];
       for (const record of records) outcomes.push(await prepare(record));
 
-      const mustGoOn = (): void => {
-        // What is not claimed yet stays on the topic, for whoever has the partition next.
-        if (context.signal.aborted) throw new InfrastructureError('partition-lost', 'The partition was taken away.');
-      };
-      for (const slice of inSlices(requests)) {
-        mustGoOn();
-        await deliverMessages(await claims.claimNew(slice, randomUUID()), ports);
+      if (gate !== undefined && requests.length + due.length > 0 && (await gate.isShut())) {
+        const probes = await gate.holdProbes();
+        if (probes > 0) {
+          const fresh = requests.filter(({ id }) => !tried.has(id));
+          const least = smallestWork(fresh, due, probes);
+          for (const { id } of least.requests) tried.add(id);
+          await deliver(least.requests, least.due, context);
+        }
+        // All of it comes again, and what was tried is left alone then.
+        throw noEsp();
       }
-      for (let start = 0; start < due.length; start += recipientsPerSlice) {
-        mustGoOn();
-        await deliverMessages(await claims.claimDue(due.slice(start, start + recipientsPerSlice), randomUUID()), ports);
-      }
+      tried.clear();
+      await deliver(requests, due, context);
       return outcomes;
     },
   });
+};

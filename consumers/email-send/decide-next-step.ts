@@ -21,6 +21,9 @@ export interface TriedMessage {
   readonly mayTakeLater: boolean;
 }
 
+/** The code of an answer that no call stands behind, since the process stops: the message is another's to send at once. */
+export const stopping = 'stopping';
+
 const words = (esp: string, code: string, detail: string): string => `${esp}: ${detail} (${code})`.slice(0, 1_000);
 
 /**
@@ -38,6 +41,7 @@ export const decideNextStep = (
   const error = words(esp, answer.code, answer.detail);
   if (answer.outcome === 'unknown') return { kind: 'unknown', windowMs: unknownWindowMs[message.messageClass], error };
   if (answer.outcome === 'recipient-refused') return { kind: 'failed', error };
+  if (answer.code === stopping) return { kind: 'retry', delayMs: 0, error };
   const [next] = message.untried;
   if (next !== undefined) return { kind: 'next-esp', esp: next, error };
   const isPassing = answer.outcome === 'unavailable' || answer.reason === 'credentials' || message.mayTakeLater;

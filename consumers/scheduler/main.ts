@@ -5,7 +5,16 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
-import { contentPurge, decisionsTicker, dueTicker, keyPurge, partitionsTicker, reaper } from './tickers.ts';
+import {
+  callPurge,
+  contentPurge,
+  decisionsTicker,
+  dueTicker,
+  keyPurge,
+  partitionsTicker,
+  reaper,
+  wakeTicker,
+} from './tickers.ts';
 
 const env = readEnv({ ...kafkaEnv, ...blobEnv, ...postgresEnv, ...adminEnv, ...logEnv });
 
@@ -25,9 +34,11 @@ await runProcess('scheduler', env, (scope) => {
   const deps = { pool, publisher, topics: topicsOf(env), blobs: createBlobStore(env), log };
   runTicker(reaper(deps), scope);
   runTicker(dueTicker(deps), scope);
+  runTicker(wakeTicker(deps), scope);
   runTicker(partitionsTicker(deps), scope);
   runTicker(contentPurge(deps), scope);
   runTicker(keyPurge(deps), scope);
+  runTicker(callPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
   return Promise.resolve();
 });
