@@ -14,6 +14,7 @@ const page = z.object({
   hasMore: z.boolean(),
 });
 const acceptedLine = z.object({
+  at: z.string(),
   messageId: z.string().nullable(),
   attemptId: z.string().nullable(),
   email: z.string(),
@@ -36,6 +37,8 @@ export interface ChaosClient {
   readonly answers: ReadonlyMap<number, number>;
   /** The longest time that any request took, in ms. */
   readonly slowestMs: number;
+  /** Notes that somebody else submits a request: over Kafka, where no answer comes. */
+  announce(body: EmailBody): void;
   /** Posts one request and writes its end down. */
   post(body: EmailBody, headers?: Readonly<Record<string, string>>): Promise<CallResult>;
   get(path: string): Promise<unknown>;
@@ -56,6 +59,9 @@ export interface EmailBody {
 
 const answerWithinMs = 30_000;
 
+// What an earlier scenario left under way is late, and no phantom.
+const everSubmitted = new Set<string>();
+
 const readLines = async <T>(url: string, parse: (line: unknown) => T): Promise<T[]> => {
   const text = await (await fetch(url)).text();
   return text.split('\n').flatMap((line) => (line === '' ? [] : [parse(JSON.parse(line))]));
@@ -69,10 +75,12 @@ export const chaosClient = (at: {
   readonly since: string;
 }): ChaosClient => {
   const headers = { authorization: `Bearer ${at.key}`, 'content-type': 'application/json' };
-  const submitted = new Set<string>();
   const acked: AckedMessage[] = [];
   const answers = new Map<number, number>();
   let slowestMs = 0;
+  const announce = (body: EmailBody): void => {
+    for (const { email } of body.recipients) everSubmitted.add(email.toLowerCase());
+  };
 
   const get = async (path: string): Promise<unknown> => {
     const response = await fetch(`${at.url}${path}`, { headers, signal: AbortSignal.timeout(answerWithinMs) });
@@ -81,14 +89,15 @@ export const chaosClient = (at: {
   };
 
   return {
-    submitted,
+    submitted: everSubmitted,
     acked,
     answers,
     get slowestMs() {
       return slowestMs;
     },
+    announce,
     post: async (body, more = {}) => {
-      for (const { email } of body.recipients) submitted.add(email.toLowerCase());
+      announce(body);
       const startedAt = performance.now();
       let status = 0;
       let text = '';

@@ -1,6 +1,7 @@
 // npm run test:chaos [-- --only=R01,R08] [--full] [--core] [--seed=N]: a line a scenario, and `N passed, N failed` at the end.
 import { parseArgs } from 'node:util';
-import { finding, type Finding, type Scale, type Scenario } from './scenario.ts';
+import { runScenario } from './run-scenario.ts';
+import type { Finding, Scale, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -34,13 +35,7 @@ const tell = (scenario: Scenario, found: Finding, seed: number, tookMs: number):
 
 const runOne = async (world: World, scenario: Scenario): Promise<boolean> => {
   const startedAt = performance.now();
-  let found: Finding;
-  try {
-    await world.heal();
-    found = await scenario.run(world, scale);
-  } catch (error) {
-    found = finding([error instanceof Error ? error.message : String(error)], 'it broke off');
-  }
+  const found = await runScenario(world, scenario, scale);
   tell(scenario, found, world.seed, performance.now() - startedAt);
   return found.faults.length === 0;
 };

@@ -9,6 +9,8 @@ export interface AckedMessage {
 
 /** A line of the simulator's log. */
 export interface AcceptedMail {
+  /** When it was taken, ISO 8601. */
+  readonly at?: string | undefined;
   readonly messageId: string | null;
   readonly attemptId: string | null;
   readonly email: string;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CallResult, ChaosClient, EmailBody } from './client.ts';
 
 const domains = ['gmail.com', 'outlook.com', 'yahoo.com', 'icloud.com', 'corp.example', 'firm.example'];
@@ -40,4 +41,46 @@ export const postAll = async (
   };
   await Promise.all(Array.from({ length: callers }, call));
   return results;
+};
+
+const running = new Set<() => void>();
+
+/** Posts a round of requests after the other, with a pause between, until it is stopped; `besides` is done in each round. */
+export const steadyTraffic = (
+  client: ChaosClient,
+  options: {
+    readonly round: () => readonly EmailBody[];
+    readonly callers: number;
+    readonly pauseMs: number;
+    readonly besides?: () => Promise<void>;
+  },
+): { stop(): Promise<void> } => {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  running.add(end);
+  const run = async (): Promise<void> => {
+    while (!isOver) {
+      await postAll(client, options.round(), options.callers);
+      await options.besides?.();
+      await pause(options.pauseMs);
+    }
+  };
+  const done = run();
+  // Who awaits it hears of a fault; until then it must not end the process.
+  done.catch(() => undefined);
+  return {
+    stop: async () => {
+      end();
+      running.delete(end);
+      await done;
+    },
+  };
+};
+
+/** Ends whatever traffic a scenario that broke off has left. */
+export const endTraffic = (): void => {
+  for (const end of running) end();
+  running.clear();
 };

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import pg from 'pg';
 import { openAppLog } from '../../fleet/app-log.ts';
 import { freePort } from '../../fleet/ports.ts';
@@ -8,14 +10,21 @@ import { processes, type PlacedProcess } from '../../fleet/processes.ts';
 import { composeSettings, type FleetSettings } from '../../fleet/settings.ts';
 import { supervise } from '../../fleet/supervise.ts';
 import { kafkaEnv, parseEnv } from '../../shared/config/env.ts';
+import { kafkaClient } from '../../shared/runtime/kafka.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { ensureTopics } from '../../shared/runtime/topics.ts';
 import { startCutProxy, type CutProxy } from '../support/cut-proxy.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { chaosClient, type ChaosClient } from './client.ts';
 import { startStores, type Stores } from './stores.ts';
 
 const espNames = ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'ses', 'smtp'] as const;
 export type ProxiedEsp = (typeof espNames)[number];
+
+export interface ForeignRecord {
+  readonly key: string;
+  readonly value: string | Buffer | null;
+}
 
 /** Kafka, Postgres, the simulated ESPs and the fleet's own processes, each behind what can harm it. */
 export interface World {
@@ -32,6 +41,8 @@ export interface World {
   client(): Promise<ChaosClient>;
   /** Starts another copy of a process of the fleet and answers its name once it is ready. */
   join(process: string, env?: Readonly<Record<string, string>>): Promise<string>;
+  /** Waits until a copy is ready (again). */
+  ready(name: string, deadlineMs: number): Promise<void>;
   /** Drains and ends a copy; answers how long that took, in ms. */
   leave(name: string): Promise<number>;
   /** Starts copies until there are so many; answers the names of all. */
@@ -41,6 +52,12 @@ export interface World {
   signal(name: string, signal: NodeJS.Signals): boolean;
   pidOf(name: string): number | undefined;
   adminUrl(name: string): string;
+  /** Puts records on a topic, as a foreign producer does, around whatever the proxy does. */
+  publish(topic: string, records: readonly ForeignRecord[]): Promise<void>;
+  /** Does something with Kafka's admin client. */
+  admin<T>(act: (admin: Admin) => Promise<T>): Promise<T>;
+  /** Waits until a group has committed all that is on a topic. */
+  caughtUp(group: string, topic: string, deadlineMs: number): Promise<void>;
   /** One statement, around the proxy. */
   sql<Row extends pg.QueryResultRow>(statement: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Heals everything that can be healed, and forgets what ESPs were told to do. */
@@ -48,7 +65,7 @@ export interface World {
   /** Waits until nothing of a client's messages is left to happen but webhooks. */
   settle(
     client: ChaosClient,
-    options?: { readonly deadlineMs?: number; readonly mayStayUnknown?: boolean },
+    options?: { readonly deadlineMs?: number; readonly mayStayUnknown?: ReadonlySet<string> },
   ): Promise<void>;
   stop(): Promise<void>;
 }
@@ -92,13 +109,18 @@ const topicsUnder = (prefix: string): Readonly<Record<string, string>> => ({
 });
 
 /** What is left to happen to a client's messages, in words; empty when nothing is. */
-const unsettledNow = async (client: ChaosClient, states: readonly string[]): Promise<string> => {
-  for (const state of states) if (await client.anyIn(state)) return `some are ${state}`;
+const unsettledNow = async (client: ChaosClient, mayStayUnknown: ReadonlySet<string>): Promise<string> => {
+  for (const state of unsettled) {
+    if (state === 'unknown' && mayStayUnknown.size > 0) continue;
+    if (await client.anyIn(state)) return `some are ${state}`;
+  }
   const told = await client.told();
   const missing = client.acked.filter(({ id }) => !told.has(id)).length;
   if (missing > 0) return `${missing} are not stored`;
-  const open = [...told.values()].filter(({ status }) => states.includes(status)).length;
-  return open > 0 ? `${open} are open` : '';
+  const open = [...told.values()].filter(
+    ({ id, status }) => unsettled.includes(status) && !(status === 'unknown' && mayStayUnknown.has(id)),
+  );
+  return open.length > 0 ? `${open.length} are open` : '';
 };
 
 const find = (name: string) => {
@@ -140,6 +162,8 @@ export const startWorld = async (options: {
     SOCKETLABS_BASE_URL: through('socketlabs'),
     SES_BASE_URL: through('ses'),
     SMTP_PORT: String(espProxies.smtp.port),
+    // Every ESP has its share in every scenario, whatever was learned of it in the one before.
+    WEIGHT_POLICY: 'even',
     ...topicsUnder(`chaos-${randomUUID().slice(0, 8)}`),
     ...options.env,
   });
@@ -154,12 +178,13 @@ export const startWorld = async (options: {
     environmentOf: (name) => environments.get(name) ?? {},
   });
   const placed = new Map<string, PlacedProcess & { readonly of: string }>();
-  let joined = 0;
+  // The supervisor knows a process by its name for good, also after it has left.
+  const used = new Set<string>();
 
   const place = async (process: string): Promise<PlacedProcess & { readonly of: string }> => {
     const adminPort = await freePort();
-    joined += 1;
-    const name = placed.has(process) || joined > 100 ? `${process}-${joined}` : process;
+    const name = used.has(process) ? `${process}-${used.size}` : process;
+    used.add(name);
     const one = { ...find(process), name, adminPort, of: process };
     placed.set(name, one);
     return one;
@@ -173,10 +198,38 @@ export const startWorld = async (options: {
   const copiesOf = (process: string): string[] =>
     [...placed.values()].filter((one) => one.of === process).map(({ name }) => name);
 
-  const direct = new pg.Pool({ connectionString: stores.directDatabaseUrl, max: 3, connectionTimeoutMillis: 5_000 });
+  const direct = new pg.Pool({
+    connectionString: stores.directDatabaseUrl,
+    max: 3,
+    connectionTimeoutMillis: 5_000,
+    // A scenario that makes the server read-only must be able to end that.
+    options: '-c default_transaction_read_only=off',
+  });
   direct.on('error', () => undefined);
   const sql: World['sql'] = async <Row extends pg.QueryResultRow>(statement: string, values: readonly unknown[] = []) =>
     (await direct.query<Row>(statement, [...values])).rows;
+
+  const silent = createLog({ name: 'chaos', level: 'silent' });
+  const kafka = kafkaClient(stores.brokers, 'chaos', silent);
+  const withAdmin: World['admin'] = async (act) => {
+    const admin = kafka.admin();
+    await admin.connect();
+    try {
+      return await act(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  };
+  const lag = async (group: string, topic: string): Promise<number> =>
+    withAdmin(async (admin) => {
+      const ends = await admin.fetchTopicOffsets(topic);
+      const [committed] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+      return ends.reduce((sum, { partition, high, low }) => {
+        const at = committed?.partitions.find((one) => one.partition === partition)?.offset ?? '-1';
+        const end = Number(high);
+        return sum + (end === Number(low) ? 0 : end - Math.max(Number(at), Number(low)));
+      }, 0);
+    });
 
   const stop = async (): Promise<void> => {
     for (const name of placed.keys()) supervisor.kill(name, 'SIGCONT');
@@ -189,7 +242,7 @@ export const startWorld = async (options: {
   };
 
   try {
-    await ensureTopics(parseEnv(kafkaEnv, settings.environment), createLog({ name: 'chaos', level: 'silent' }));
+    await ensureTopics(parseEnv(kafkaEnv, settings.environment), silent);
     await supervisor.start(await Promise.all(backbone.map(place)), () => undefined);
   } catch (error) {
     await stop();
@@ -222,9 +275,34 @@ export const startWorld = async (options: {
       return copiesOf(process);
     },
     copiesOf,
+    ready: async (name, deadlineMs) => {
+      const { adminPort } = placed.get(name) ?? { adminPort: 0 };
+      await waitFor(async () => (await fetch(`http://127.0.0.1:${adminPort}/ready`)).ok, {
+        what: `${name} being ready`,
+        deadlineMs,
+      });
+    },
     signal: (name, signal) => supervisor.kill(name, signal),
     pidOf: (name) => supervisor.pidOf(name),
     adminUrl: (name) => `http://127.0.0.1:${placed.get(name)?.adminPort ?? 0}`,
+    publish: async (topic, records) => {
+      const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+      await producer.connect();
+      try {
+        for (let start = 0; start < records.length; start += 2_000) {
+          await producer.send({
+            topic,
+            messages: records.slice(start, start + 2_000).map((record) => ({ ...record })),
+          });
+        }
+      } finally {
+        await producer.disconnect();
+      }
+    },
+    admin: withAdmin,
+    caughtUp: async (group, topic, deadlineMs) => {
+      await waitFor(async () => (await lag(group, topic)) === 0, { what: `${group} having read ${topic}`, deadlineMs });
+    },
     sql,
     heal: async () => {
       await Promise.all(
@@ -234,16 +312,19 @@ export const startWorld = async (options: {
       );
       stores.kafka.proxy.dropProduceAnswers(0, Math.random, 'cut');
       await fetch(`${simulatorUrl}/reset`, { method: 'POST' });
-      // What the last scenario did to an ESP's standing is not the next one's.
+      // What the last scenario left, and what it did to an ESP's standing, is not the next one's.
+      await sql(
+        `update messages set status = 'cancelled', reason = 'left over', due_at = null, lease_token = null, lease_until = null
+         where status in ('queued', 'scheduled', 'sending', 'unknown', 'deferred')`,
+      );
       await sql('delete from esp_health');
       await sql('delete from esp_rounds');
     },
-    settle: async (client, { deadlineMs = 200_000, mayStayUnknown = false } = {}) => {
-      const states = unsettled.filter((state) => state !== 'unknown' || !mayStayUnknown);
+    settle: async (client, { deadlineMs = 200_000, mayStayUnknown = new Set<string>() } = {}) => {
       let last = 'nothing was asked yet';
       const deadline = performance.now() + deadlineMs;
       for (;;) {
-        last = await unsettledNow(client, states).catch((error: unknown) => String(error));
+        last = await unsettledNow(client, mayStayUnknown).catch((error: unknown) => String(error));
         if (last === '') return;
         if (performance.now() > deadline) throw new Error(`not settled within ${deadlineMs} ms: ${last}`);
         await pause(500);
