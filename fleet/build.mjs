@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const sourceFolders = ['producers', 'consumers', 'shared', 'cli', 'simulator', 'fleet', 'bench', 'migrations'];
+const sourceFolders = [
+  ...['producers', 'consumers', 'shared', 'cli', 'simulator', 'fleet', 'bench', 'migrations'],
+  // The failure tests are a program, and stand on the tests' support.
+  ...['test/chaos', 'test/support'],
+];
 // Besides every main.ts: what the .mjs files import.
 const otherEntries = ['fleet/settings.ts', 'fleet/processes.ts', 'fleet/test-services.ts', 'migrations/migrate.ts'];
 const stamp = join(root, 'dist', '.built');

@@ -33,8 +33,8 @@ const program = new URL(`dist/${found.entry}.js`, root);
 if (!existsSync(program)) fail(`there is no program ${found.entry}`);
 
 // On a developer's machine a single process joins the fleet of npm start; production must say everything itself. What
-// is in bench has stores of its own, or needs none.
-if (process.env.NODE_ENV !== 'production' && !found.entry.startsWith('bench/')) {
+// is in bench or test has stores of its own, or needs none.
+if (process.env.NODE_ENV !== 'production' && !/^(bench|test)\//.test(found.entry)) {
   const { joinLocalFleet } = await import('../dist/fleet/settings.js');
   Object.assign(process.env, await joinLocalFleet());
 }

@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   readonly record: RunRecord;
   readonly say: Say;
   readonly readyWithinMs?: number;
+  /** What one process is started with beside the others' environment. */
+  readonly environmentOf?: (name: string) => Readonly<Record<string, string>>;
 }
 
 const untilReady = async (adminPort: number, signal: AbortSignal): Promise<void> => {
@@ -61,7 +63,11 @@ export const supervise = (options: SupervisorOptions): Supervisor => {
 
   const launch = (placed: PlacedProcess, hear: (line: string) => void): ChildProcess => {
     const program = join(packageRoot, 'dist', `${placed.entry}.js`);
-    const env: NodeJS.ProcessEnv = { ...options.environment, ADMIN_PORT: String(placed.adminPort) };
+    const env: NodeJS.ProcessEnv = {
+      ...options.environment,
+      ...options.environmentOf?.(placed.name),
+      ADMIN_PORT: String(placed.adminPort),
+    };
     // The supervisor alone writes the log file: two writers would rotate it under each other.
     delete env['LOG_FILE'];
     const child = spawn(process.execPath, ['--enable-source-maps', program, ...placed.args], {

@@ -26,6 +26,12 @@ const settings = z.strictObject({
   resetBefore: fault,
   /** Takes the mail, and answers with half of the body. */
   truncated: fault,
+  /** Takes the mail, and answers with something that is no JSON. */
+  malformed: fault,
+  /** Takes nothing, and answers 200 with the body of an error. */
+  errorIn200: fault,
+  /** What a refusal for too many calls says in Retry-After; 0 leaves it to the provider's own way. */
+  retryAfterSeconds: z.number().min(0).max(3_600),
   /** How long the body of an answer takes after its headers. */
   slowBodyMs: ms,
   /** The share of a call's recipients that is refused, each on its own where the provider does so. */
@@ -95,6 +101,9 @@ export const calmSettings = {
   rate503: 0,
   resetBefore: 0,
   truncated: 0,
+  malformed: 0,
+  errorIn200: 0,
+  retryAfterSeconds: 0,
   slowBodyMs: 0,
   partialSuccess: 0,
   unknownEvents: 0,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createAcceptedLog } from './accepted-log.ts';
-import { createControl, type Control } from './control.ts';
+import { createControl, type Control, type Settings } from './control.ts';
 import { createEmittedLog } from './emitted-log.ts';
 import { drawOutcome } from './outcomes.ts';
 import { receivePartly } from './partial-success.ts';
@@ -61,6 +61,11 @@ const sendAnswer = (reply: FastifyReply, { status, headers, body }: WireAnswer, 
     .code(status)
     .headers(headers)
     .send(slowBodyMs > 0 ? Readable.from(slowly(body, slowBodyMs)) : body);
+
+const throttledFor = (answer: WireAnswer, { retryAfterSeconds }: Settings): WireAnswer =>
+  retryAfterSeconds === 0
+    ? answer
+    : { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
 
 const bodyOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
 
@@ -133,9 +138,12 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       return reply;
     };
     if (settings.outage || random() < settings.rate503) return sendAnswer(reply, esp.outage());
-    if (random() < settings.rate429) return sendAnswer(reply, esp.throttled(new Date()));
+    if (random() < settings.rate429) return sendAnswer(reply, throttledFor(esp.throttled(new Date()), settings));
     if (random() < settings.rate500) return sendAnswer(reply, esp.broken());
     if (random() < settings.resetBefore) return resetNow();
+    if (settings.errorIn200 > 0 && random() < settings.errorIn200) {
+      return sendAnswer(reply, { ...esp.broken(), status: 200 });
+    }
     const asked = { path: request.url, headers: request.headers, body: bodyOf(request) };
     const { receipt, body } =
       settings.partialSuccess > 0
@@ -154,7 +162,9 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     if (latencyMs >= 1) await pause(latencyMs);
     const isCut = taken.length > 0 && random() < settings.truncated;
     const half = answer.body.slice(0, Math.floor(answer.body.length / 2));
-    return sendAnswer(reply, isCut ? { ...answer, body: half } : answer, settings.slowBodyMs);
+    const isGarbled = settings.malformed > 0 && taken.length > 0 && random() < settings.malformed;
+    const said = isGarbled ? '<html>502</html>' : isCut ? half : answer.body;
+    return sendAnswer(reply, { ...answer, body: said }, settings.slowBodyMs);
   };
 
   const app = fastify({ bodyLimit, forceCloseConnections: true });

@@ -103,7 +103,6 @@ const changeMessages = async (
     fresh.flatMap(({ event }) => (event.type === 'delivered' ? event.domain : [])),
     deliveredThreshold,
   );
-  const now = Date.now();
   const statistics = statisticsFold();
   const senders = senderFold();
   const delays: { esp: string; delayMs: number }[] = [];
@@ -119,7 +118,7 @@ const changeMessages = async (
       if (senderDomain !== null && (outcome === 'delivered' || outcome === 'complained')) {
         senders.add({ ...message, senderDomain, sentAt }, outcome);
       }
-      if (settlingOutcomes.has(outcome)) delays.push({ esp, delayMs: now - message.claimedAt.getTime() });
+      if (settlingOutcomes.has(outcome)) delays.push({ esp, delayMs: message.sinceClaimMs });
     }
     return change;
   });

@@ -3,6 +3,7 @@ import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
+import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { deliveryEvents } from './consumer.ts';
@@ -16,6 +17,7 @@ await runProcess('delivery-events', env, async (scope) => {
     log.warn({ err: error }, 'an idle connection to Postgres was lost');
   });
   onClose('Postgres', () => pool.end());
+  watchDependency('postgres', () => pool.query('select 1'), scope);
   const publisher = createPublisher({
     brokers: env.KAFKA_BROKERS,
     clientId: 'mailfleet-delivery-events',

@@ -3,7 +3,7 @@ import { attemptId, publicMessageId } from '../../shared/domain/request-ids.ts';
 import type { Address, Delivery } from '../../shared/esp/esp.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { addressOf, type CompiledMail } from './compile-mail.ts';
-import type { ClaimedMessage } from './deliver-messages.ts';
+import type { ClaimedMessage, RepeatedCall } from './deliver-messages.ts';
 
 /** What a recipient brings beyond its address. */
 interface ClaimedData {
@@ -39,39 +39,52 @@ const copiesOf = (to: Address, data: ClaimedData | null): Pick<Delivery, 'cc' | 
   return { cc, bcc };
 };
 
+interface Recipient {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string | null;
+  readonly data: ClaimedData | null;
+}
+
+/** A recipient's delivery in one attempt. Throws `InvalidMessageError` when a template cannot be evaluated for it. */
+export const deliveryOf = (mail: CompiledMail, recipient: Recipient, attempt: number): Delivery => {
+  const to = addressOf(recipient.email, recipient.name);
+  return {
+    messageId: publicMessageId(recipient.id),
+    attemptId: attemptId(recipient.id, attempt),
+    to,
+    ...copiesOf(to, recipient.data),
+    content: mail.content,
+    values: mail.valuesFor(recipient.data?.substitutions ?? {}),
+    metadata: recipient.data?.metadata ?? {},
+  };
+};
+
+/** A message for which an earlier call is made again through the same ESP. */
+export const asRepeat = (message: ClaimedMessage, esp: string, call: RepeatedCall): ClaimedMessage => ({
+  ...message,
+  candidates: [esp],
+  // Whatever this call is answered, the one before may have been taken: nobody may say that it has failed.
+  isAnyLeftOut: true,
+  probed: undefined,
+  repeat: { call, place: call.deliveries.findIndex(({ messageId }) => messageId === message.delivery.messageId) },
+});
+
 /** A claimed row → a message on its way. Throws `InvalidMessageError` when a template cannot be evaluated for it. */
 export const claimedMessage = (
   mail: CompiledMail,
-  message: {
-    readonly id: string;
-    readonly email: string;
-    readonly name: string | null;
-    readonly data: ClaimedData | null;
-    readonly attempt: number;
-    readonly createdAtMs: number;
-  },
+  message: Recipient & { readonly attempt: number; readonly createdAtMs: number },
   messageClass: MessageClass,
   order: Order & { readonly probed?: string | undefined },
   leaseToken: string,
-): ClaimedMessage => {
-  const to = addressOf(message.email, message.name);
-  return {
-    id: message.id,
-    leaseToken,
-    messageClass,
-    attempt: message.attempt,
-    createdAtMs: message.createdAtMs,
-    candidates: order.candidates,
-    isAnyLeftOut: order.isAnyLeftOut,
-    probed: order.probed,
-    delivery: {
-      messageId: publicMessageId(message.id),
-      attemptId: attemptId(message.id, message.attempt),
-      to,
-      ...copiesOf(to, message.data),
-      content: mail.content,
-      values: mail.valuesFor(message.data?.substitutions ?? {}),
-      metadata: message.data?.metadata ?? {},
-    },
-  };
-};
+): ClaimedMessage => ({
+  id: message.id,
+  leaseToken,
+  messageClass,
+  attempt: message.attempt,
+  createdAtMs: message.createdAtMs,
+  candidates: order.candidates,
+  isAnyLeftOut: order.isAnyLeftOut,
+  probed: order.probed,
+  delivery: deliveryOf(mail, message, message.attempt),
+});

@@ -110,10 +110,10 @@ const purseOf = (esp: string, db: Database, first: FleetLimits) => {
   };
 
   const ask = async (want: number): Promise<void> => {
-    askAgainAt = Date.now() + askEveryMs + Math.random() * askJitterMs;
+    askAgainAt = performance.now() + askEveryMs + Math.random() * askJitterMs;
     try {
       const answer = await leaseInTime(want);
-      const now = Date.now();
+      const now = performance.now();
       leasedUntil = now + sliceLastsMs;
       spentOfSlice = 0;
       if (answer === undefined) {
@@ -139,7 +139,7 @@ const purseOf = (esp: string, db: Database, first: FleetLimits) => {
   };
 
   const serve = (): void => {
-    const now = Date.now();
+    const now = performance.now();
     if (left > 0 && now >= leasedUntil) voidSlice();
     while (left > 0) {
       const waiter = waiting.shift();

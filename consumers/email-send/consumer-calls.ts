@@ -1,5 +1,6 @@
 // Calls of ESPs, each only where it may be made now: the ESP is open, wants calls, and has something left of its limits.
 import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
+import { InfrastructureError } from '../../shared/errors.ts';
 import type { Delivery, DeliveryAnswer, Esp } from '../../shared/esp/esp.ts';
 import { limitConcurrency } from '../../shared/runtime/limit-concurrency.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -8,10 +9,14 @@ import type { Budgets, FleetLimits, Grant } from './consumer-budgets.ts';
 import { leaseMsOf } from './consumer-claims.ts';
 import type { Allowances, Routing } from './consumer-routing.ts';
 import { noAnswer, type DeliveryPorts } from './deliver-messages.ts';
+import { stopping } from './decide-next-step.ts';
 import { probedOnly } from './order-esps.ts';
 
 /** Codes of answers that no call stands behind: they say nothing of the ESP. */
-export const notMade: ReadonlySet<string> = new Set(['not-begun', 'resting', 'unhealthy', 'paused', 'over-budget']);
+export const notMade: ReadonlySet<string> = new Set([
+  ...['not-begun', 'resting', 'unhealthy', 'paused', 'over-budget'],
+  stopping,
+]);
 
 /** Whether an ESP refused our credentials or our account. */
 export const isCredentials = (answer: DeliveryAnswer): answer is Extract<DeliveryAnswer, { outcome: 'refused' }> =>
@@ -66,7 +71,7 @@ const heldBack = (esp: string, allowances: Allowances): DeliveryAnswer | undefin
 const longestRestMs = 3_600_000;
 
 /** How long an ESP wants no more calls, by the answers to one; 0 when it says nothing of the kind. */
-const restAfter = (answers: readonly DeliveryAnswer[]): number =>
+export const restAfter = (answers: readonly DeliveryAnswer[]): number =>
   Math.min(
     longestRestMs,
     Math.max(
@@ -83,6 +88,13 @@ const patienceOf = (messageClass: MessageClass, patienceMs: number): number => {
   return Math.min(patienceMs, leaseMsOf(messageClass) - totalTimeoutMs - connectTimeoutMs);
 };
 
+export interface CallOptions {
+  /** Whether calls that have not begun are left to another process. */
+  readonly isStopping?: (() => boolean) | undefined;
+  /** Writes down a call of an ESP that knows its repeats, before it is made. Throws `InfrastructureError`. */
+  readonly noteCall?: ((esp: string, deliveries: readonly Delivery[], leaseToken: string) => Promise<void>) | undefined;
+}
+
 /**
  * Calls of the given ESPs. One that would begin later than `patienceMs` after it was asked for is not made: its messages
  * go back to wait, so that no batch of records outlives its lease. Of an ESP that the fleet may send so much and no more, a
@@ -92,8 +104,9 @@ export const callsOn = (
   esps: readonly Esp[],
   budgets: Budgets,
   { metrics, log }: { readonly metrics: Metrics; readonly log: Logger },
-  routing: Pick<Routing, 'latest' | 'limitsOf'>,
+  routing: Pick<Routing, 'latest' | 'limitsOf'> & Partial<Pick<Routing, 'restMsOf'>>,
   patienceMs: number,
+  { isStopping = () => false, noteCall = () => Promise.resolve() }: CallOptions = {},
 ): Pick<DeliveryPorts, 'limitsOf' | 'send'> & { close(): Promise<void> } => {
   const byName = new Map(esps.map((esp) => [esp.name, { esp, limit: limitConcurrency(esp.limits.concurrentCalls) }]));
   const restUntil = new Map<string, number>();
@@ -113,10 +126,11 @@ export const callsOn = (
 
   /** Why an ESP is not to be called now. */
   const notNow = (name: string, isProbe: boolean): DeliveryAnswer | undefined => {
+    if (isStopping()) return notCalled(stopping, 'The process stops; another one sends it.', 1_000);
     // It may have fallen ill, or been taken out, since these messages were planned for it.
     const held = isProbe ? undefined : heldBack(name, routing.latest());
     if (held !== undefined) return held;
-    const restMs = (restUntil.get(name) ?? 0) - Date.now();
+    const restMs = Math.max((restUntil.get(name) ?? 0) - performance.now(), routing.restMsOf?.(name) ?? 0);
     return restMs > 0 ? notCalled('resting', 'It asked to be left alone for a while.', restMs) : undefined;
   };
 
@@ -124,14 +138,26 @@ export const callsOn = (
     esp: Esp,
     deliveries: readonly Delivery[],
     messageClass: MessageClass,
+    /** Undefined for a repeat, which was noted when it was first made. */
+    leaseToken: string | undefined,
   ): Promise<readonly DeliveryAnswer[]> => {
-    const startedAt = Date.now();
+    // A message that was alone in its call is found again without a note.
+    if (esp.knowsRepeats === true && leaseToken !== undefined && deliveries.length > 1) {
+      try {
+        await noteCall(esp.name, deliveries, leaseToken);
+      } catch (error) {
+        if (!(error instanceof InfrastructureError)) throw error;
+        const held = notCalled('not-begun', 'Postgres was away, so the call could not be noted.', 1_000);
+        return deliveries.map(() => held);
+      }
+    }
+    const startedAt = performance.now();
     const answers = await esp.send(deliveries, callTimeouts(messageClass));
-    callSeconds((Date.now() - startedAt) / 1_000, { esp: esp.name });
+    callSeconds((performance.now() - startedAt) / 1_000, { esp: esp.name });
     for (const answer of answers) answered({ esp: esp.name, outcome: answer.outcome });
-    tellOfCredentials(esp.name, answers, Date.now());
+    tellOfCredentials(esp.name, answers, performance.now());
     const wantedMs = restAfter(answers);
-    if (wantedMs > 0) restUntil.set(esp.name, Date.now() + wantedMs);
+    if (wantedMs > 0) restUntil.set(esp.name, performance.now() + wantedMs);
     return answers;
   };
 
@@ -143,7 +169,7 @@ export const callsOn = (
     deadlineMs: number,
   ): Promise<number | DeliveryAnswer> => {
     if (limits === undefined) {
-      const isLate = Date.now() > deadlineMs;
+      const isLate = performance.now() > deadlineMs;
       return isLate ? notCalled('not-begun', 'Earlier calls took too long; this one was not made.', 1_000) : wanted;
     }
     const { granted, held } = await budgets.take(esp.name, limits, wanted, deadlineMs);
@@ -159,10 +185,14 @@ export const callsOn = (
       const most = routing.limitsOf(name)?.perSecond ?? Infinity;
       return most < limits.deliveriesPerCall ? { ...limits, deliveriesPerCall: most } : limits;
     },
-    send: (name, deliveries, { messageClass, isProbe }) => {
+    send: (name, deliveries, { messageClass, isProbe, leaseToken, isRepeat = false }) => {
       const { esp, limit } = configured(name);
-      const deadlineMs = Date.now() + patienceOf(messageClass, patienceMs);
+      const deadlineMs = performance.now() + patienceOf(messageClass, patienceMs);
       return limit(async (): Promise<readonly DeliveryAnswer[]> => {
+        if (isRepeat) {
+          const held = notNow(name, isProbe);
+          return held === undefined ? call(esp, deliveries, messageClass, undefined) : deliveries.map(() => held);
+        }
         const answers: DeliveryAnswer[] = [];
         while (answers.length < deliveries.length) {
           const rest = deliveries.slice(answers.length);
@@ -172,7 +202,7 @@ export const callsOn = (
             break;
           }
           const part = rest.slice(0, may);
-          const told = await call(esp, part, messageClass);
+          const told = await call(esp, part, messageClass, leaseToken);
           answers.push(...part.map((_, index) => told[index] ?? noAnswer));
         }
         return answers;

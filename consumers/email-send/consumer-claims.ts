@@ -17,15 +17,16 @@ import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules
 import { InvalidMessageError } from '../../shared/errors.ts';
 import type { RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
-import { asProbe, claimedMessage } from './claimed-message.ts';
+import { asProbe, asRepeat, claimedMessage } from './claimed-message.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import type { HeavyContents } from './consumer-content.ts';
+import { canRepeat, repeatsAmong } from './consumer-repeats.ts';
 import { complaintGuardOn, noComplaintGuard, withWait } from './consumer-guard.ts';
 import { planRequests, standingDecisions } from './consumer-plans.ts';
 import type { Allowances, Routing } from './consumer-routing.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
-import { orderEsps, orderStored, probedOnly } from './order-esps.ts';
+import { isNobodyLeft, orderEsps, orderStored, probedOnly } from './order-esps.ts';
 import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
 import { planRequest, providerWeightsOnce } from './plan-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
@@ -52,6 +53,8 @@ export const claimsOn = (
   settings: WeighSettings,
   routing: Routing,
   content: HeavyContents,
+  /** ESPs that know their own repeats. */
+  knowRepeats: ReadonlySet<string> = new Set(),
 ): Claims => {
   const weightsFor = providerWeightsOnce();
   const guard = lane === 'email-send-bulk' ? complaintGuardOn(pool) : noComplaintGuard;
@@ -62,8 +65,9 @@ export const claimsOn = (
     messages: readonly ProbeCandidate[],
     allowances: Allowances,
   ): Promise<ReadonlyMap<string, string>> => {
-    const sick = probedOnly(settings.esps, allowances).filter((esp) => canProbe(messages, esp));
-    return sick.length === 0 ? new Map() : pickProbes(await routing.takeProbes(db, sick), messages);
+    const isShut = isNobodyLeft(settings.esps, allowances);
+    const sick = probedOnly(settings.esps, allowances).filter((esp) => canProbe(messages, esp, isShut));
+    return sick.length === 0 ? new Map() : pickProbes(await routing.takeProbes(db, sick), messages, isShut);
   };
 
   const newMessages = (request: PreparedRequest, stored: StoredRequest): NewMessage[] => {
@@ -169,7 +173,7 @@ export const claimsOn = (
         const ours = ordered.flatMap(({ message, request }) => {
           const order = orders.get(message.id);
           if (order === undefined || !claimed.has(message.id)) return [];
-          const first = { ...message, attempt: 1, createdAtMs: now };
+          const first = { ...message, attempt: 1, createdAtMs: performance.now() };
           return [claimedMessage(request.mail, first, request.messageClass, order, leaseToken)];
         });
         return { claimed: ours, taken };
@@ -204,6 +208,13 @@ export const claimsOn = (
           }),
           allowances,
         );
+        const repeatOf = await repeatsAmong(
+          db,
+          due.filter((message) => {
+            const request = requests.get(message.requestId);
+            return request !== undefined && canRepeat(message, messageClassOf(request), knowRepeats);
+          }),
+        );
         const claim = async (message: DueMessage, request: StoredRequest): Promise<ClaimedMessage> => {
           const { contentRef } = request.content;
           const heavy = contentRef === undefined ? undefined : await content.load(contentRef);
@@ -216,14 +227,12 @@ export const claimsOn = (
           if (order === undefined) {
             throw new InvalidMessageError('unknown-esp', 'None of the ESPs that may send it is configured any more.');
           }
-          const next = { ...message, attempt: message.attempt + 1, createdAtMs: message.createdAt.getTime() };
-          return claimedMessage(
-            mail,
-            next,
-            messageClassOf(request),
-            asProbe(order, probes.get(message.id)),
-            leaseToken,
-          );
+          // By Postgres's clock: a host whose own is wrong must not take a message for too old.
+          const next = { ...message, attempt: message.attempt + 1, createdAtMs: performance.now() - message.ageMs };
+          const tried = asProbe(order, probes.get(message.id));
+          const claimed = claimedMessage(mail, next, messageClassOf(request), tried, leaseToken);
+          const repeat = repeatOf.get(message.id);
+          return repeat === undefined ? claimed : asRepeat(claimed, message.esp, repeat(mail));
         };
         const claimed: ClaimedMessage[] = [];
         const unsendable: { readonly id: string; readonly reason: string }[] = [];
@@ -245,6 +254,7 @@ export const claimsOn = (
             id: message.id,
             esp: message.candidates[0] ?? '',
             leaseMs: leaseMsOf(message.messageClass),
+            isRepeat: message.repeat !== undefined,
           })),
           leaseToken,
         );

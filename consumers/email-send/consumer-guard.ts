@@ -59,8 +59,8 @@ export const complaintGuardOn = (pool: Pool): ComplaintGuard => {
   };
   return {
     ready: async () => {
-      if (Date.now() - readAt < ttlMs) return hold;
-      const at = Date.now();
+      if (performance.now() - readAt < ttlMs) return hold;
+      const at = performance.now();
       const senders = await loadComplainedSenders(pool);
       slowed = new Map(senders.map((sender) => [keyOf(sender), judgeComplaints(sender)]));
       readAt = at;

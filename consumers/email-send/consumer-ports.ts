@@ -1,17 +1,20 @@
 // What delivering needs of the outside: ESP calls within their limits, and one statement for the ends of many attempts.
+import { randomUUID } from 'node:crypto';
 import type { Pool } from '../../shared/db/connect.ts';
-import { addCalls } from '../../shared/db/esp-health.ts';
+import { noteCalls, type NotedCall } from '../../shared/db/esp-calls.ts';
+import { addCalls, noteRests } from '../../shared/db/esp-health.ts';
 import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
-import type { Esp } from '../../shared/esp/esp.ts';
+import { attemptOf } from '../../shared/domain/request-ids.ts';
+import type { Delivery, Esp } from '../../shared/esp/esp.ts';
 import { backoffMs } from '../../shared/runtime/backoff.ts';
 import { carryAll } from '../../shared/runtime/carry-all.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { budgetsOn } from './consumer-budgets.ts';
-import { callsOn, isCredentials, notMade } from './consumer-calls.ts';
+import { callsOn, isCredentials, notMade, restAfter } from './consumer-calls.ts';
 import { leaseMsOf } from './consumer-claims.ts';
 import type { Routing } from './consumer-routing.ts';
 import { isBadForHealth } from './decide-next-step.ts';
@@ -48,15 +51,47 @@ const answersByEsp = (ended: readonly EndedAttempt[]) => {
   return [...calls].map(([esp, call]) => ({ esp, ...call }));
 };
 
+// A second's pause is over before anybody else has heard of it.
+const worthTellingMs = 5_000;
+
+/** How long ESPs asked to be left alone, in ms: only what they said themselves. */
+const restsOf = (ended: readonly EndedAttempt[]): ReadonlyMap<string, number> => {
+  const rests = new Map<string, number>();
+  for (const { esp, answer } of ended) {
+    if (answer.outcome !== 'unavailable' || notMade.has(answer.code)) continue;
+    const restMs = restAfter([answer]);
+    if (restMs >= worthTellingMs && restMs > (rests.get(esp) ?? 0)) rests.set(esp, restMs);
+  }
+  return rests;
+};
+
 /** Ports on real ESPs (`consumer-calls.ts`) and Postgres. */
 export const portsOn = (
   pool: Pool,
   esps: readonly Esp[],
   { metrics, log }: { readonly metrics: Metrics; readonly log: Logger },
-  routing: Pick<Routing, 'latest' | 'limitsOf'>,
-  settings: { readonly roundSeconds: number; readonly patienceMs: number },
+  routing: Pick<Routing, 'latest' | 'limitsOf'> & Partial<Pick<Routing, 'restMsOf'>>,
+  settings: {
+    readonly roundSeconds: number;
+    readonly patienceMs: number;
+    /** Whether calls that have not begun are left to another process. */
+    readonly isStopping?: () => boolean;
+  },
 ): DeliveryPorts & { close(): Promise<void> } => {
-  const calls = callsOn(esps, budgetsOn(pool), { metrics, log }, routing, settings.patienceMs);
+  const noteAll = carryAll<NotedCall, undefined>(async (noted) => {
+    await noteCalls(pool, noted);
+    return noted.map(() => undefined);
+  }, 1_000);
+  const noteCall = async (esp: string, deliveries: readonly Delivery[], leaseToken: string): Promise<void> => {
+    const places = deliveries.map(({ attemptId }) => attemptOf(attemptId));
+    const messageIds = places.map(({ messageId }) => messageId);
+    const attempts = places.map(({ number }) => number);
+    await noteAll([{ id: randomUUID(), esp, leaseToken, messageIds, attempts }]);
+  };
+  const calls = callsOn(esps, budgetsOn(pool), { metrics, log }, routing, settings.patienceMs, {
+    isStopping: settings.isStopping,
+    noteCall,
+  });
 
   const write = (ended: readonly EndedAttempt[]) =>
     pool.transaction(async (db) => {
@@ -72,6 +107,7 @@ export const portsOn = (
       }
       await addStatistics(db, statistics.rows());
       await addCalls(db, answersByEsp(ended), settings.roundSeconds);
+      await noteRests(db, restsOf(ended));
       return recorded;
     });
 
@@ -83,13 +119,13 @@ export const portsOn = (
         return await write(ended);
       } catch (error) {
         const waitMs = backoffMs(failures, 100, 2_000, Math.random());
-        if (!(error instanceof InfrastructureError) || Date.now() + waitMs > giveUpAt) throw error;
+        if (!(error instanceof InfrastructureError) || performance.now() + waitMs > giveUpAt) throw error;
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
   };
   const record = carryAll<EndedAttempt, boolean>(async (ended) => {
-    const held = await writePatiently(ended, Date.now() + settings.patienceMs);
+    const held = await writePatiently(ended, performance.now() + settings.patienceMs);
     return ended.map(({ message }) => held.has(message.id));
   }, 4_000);
 
@@ -97,7 +133,7 @@ export const portsOn = (
     ...calls,
     record,
     close: () => calls.close(),
-    nowMs: () => Date.now(),
+    nowMs: () => performance.now(),
     random: () => Math.random(),
   };
 };

@@ -9,6 +9,7 @@ import type { Database } from '../../shared/db/connect.ts';
 import { allowanceIn } from '../../shared/domain/allowances.ts';
 import type { Allowance } from '../../shared/domain/esp-health.ts';
 import type { FleetLimits } from './consumer-budgets.ts';
+import { isNobodyLeft, probedOnly } from './order-esps.ts';
 
 export type Allowances = Readonly<Record<string, Allowance>>;
 
@@ -17,9 +18,15 @@ export interface Routing {
   allowances(): Promise<Allowances>;
   /** The same, as last read: for a question that cannot wait. */
   readonly latest: () => Allowances;
+  /** For how long, from now, an ESP wants to be left alone by the whole fleet, in ms. */
+  readonly restMsOf: (esp: string) => number;
   /** What the fleet may send through an ESP, as last read; undefined when there is no limit. */
   readonly limitsOf: (esp: string) => FleetLimits | undefined;
   standing(accountId: string): Promise<Decision>;
+  /** Whether no ESP may be sent anything but probes. */
+  isShut(): Promise<boolean>;
+  /** Takes this round's probes of all ESPs ahead of whoever sends them; answers how many there are to be sent. */
+  holdProbes(): Promise<number>;
   /** Takes this round's probes of ESPs that get nothing else; answers whose probe is now the caller's to send. */
   takeProbes(db: Database, esps: readonly string[]): Promise<readonly string[]>;
   /** Forgets the snapshot. */
@@ -32,16 +39,20 @@ export const routingOn = (pool: Pool, settings: WeighSettings): Routing => {
   let allowances: { readonly value: Allowances; readonly readAt: number } | undefined;
   let known: Allowances = {};
   let limits: ReadonlyMap<string, FleetLimits> = new Map();
+  let restUntil: ReadonlyMap<string, number> = new Map();
   const standing = new Map<string, { readonly decision: Decision; readonly readAt: number }>();
   const probedAt = new Map<string, number>();
-  const isFresh = (readAt: number): boolean => Date.now() - readAt < ttlMs;
+  // Read by the process's own clock, which nobody sets back.
+  const isFresh = (readAt: number | undefined): boolean => readAt !== undefined && performance.now() - readAt < ttlMs;
+  const held = new Set<string>();
 
   const read = async (): Promise<Allowances> => {
-    const readAt = Date.now();
+    const readAt = performance.now();
     const states = await loadEspStates(pool, settings.roundSeconds);
     known = Object.fromEntries(
       settings.esps.map((esp) => [esp, allowanceIn(states.byEsp[esp] ?? {}, states.round, settings.thresholds)]),
     );
+    restUntil = new Map(settings.esps.map((esp) => [esp, readAt + (states.byEsp[esp]?.restMs ?? 0)]));
     limits = new Map(
       settings.esps
         .map((esp) => [esp, states.byEsp[esp]?.controls ?? noControls] as const)
@@ -51,15 +62,29 @@ export const routingOn = (pool: Pool, settings: WeighSettings): Routing => {
     return known;
   };
 
+  const current = (): Promise<Allowances> =>
+    allowances !== undefined && isFresh(allowances.readAt) ? Promise.resolve(allowances.value) : read();
+  const takeDue = async (db: Database, esps: readonly string[]): Promise<readonly string[]> => {
+    // One question a second and ESP is enough to get every round's probe to somebody.
+    const due = esps.filter((esp) => !isFresh(probedAt.get(esp)));
+    for (const esp of due) probedAt.set(esp, performance.now());
+    return due.length === 0 ? [] : takeProbes(db, due, settings.roundSeconds);
+  };
+
   return {
-    allowances: () =>
-      allowances !== undefined && isFresh(allowances.readAt) ? Promise.resolve(allowances.value) : read(),
+    allowances: current,
+    isShut: async () => isNobodyLeft(settings.esps, await current()),
+    holdProbes: async () => {
+      for (const esp of await takeDue(pool, probedOnly(settings.esps, await current()))) held.add(esp);
+      return held.size;
+    },
     latest: () => known,
+    restMsOf: (esp) => Math.max(0, (restUntil.get(esp) ?? 0) - performance.now()),
     limitsOf: (esp) => limits.get(esp),
     standing: async (accountId) => {
       const cached = standing.get(accountId);
       if (cached !== undefined && isFresh(cached.readAt)) return cached.decision;
-      const readAt = Date.now();
+      const readAt = performance.now();
       const latest = await latestDecision(pool, accountId, '');
       const isUsable =
         latest?.policy === settings.policy &&
@@ -71,10 +96,14 @@ export const routingOn = (pool: Pool, settings: WeighSettings): Routing => {
       return decision;
     },
     takeProbes: async (db, esps) => {
-      // One question a second and ESP is enough to get every round's probe to somebody.
-      const due = esps.filter((esp) => !isFresh(probedAt.get(esp) ?? 0));
-      for (const esp of due) probedAt.set(esp, Date.now());
-      return due.length === 0 ? [] : takeProbes(db, due, settings.roundSeconds);
+      const mine = esps.filter((esp) => held.delete(esp));
+      return [
+        ...mine,
+        ...(await takeDue(
+          db,
+          esps.filter((esp) => !mine.includes(esp)),
+        )),
+      ];
     },
     invalidate: () => {
       allowances = undefined;

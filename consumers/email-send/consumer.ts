@@ -10,6 +10,7 @@ import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts
 import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
 import type { MessageClass } from '../../shared/domain/retry-rules.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
+import type { Failpoint } from '../../shared/runtime/failpoint.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { keyOfRecord, type NoteKeys } from './consumer-keys.ts';
@@ -33,6 +34,13 @@ export interface Claims {
   claimDue(ids: readonly string[], leaseToken: string): Promise<readonly ClaimedMessage[]>;
 }
 
+/** Whether mail can go anywhere now. */
+export interface Gate {
+  isShut(): Promise<boolean>;
+  /** Takes this round's probes; answers how many messages may be tried although the gate is shut. */
+  holdProbes(): Promise<number>;
+}
+
 export interface EmailSendDeps {
   readonly lane: SendLane;
   readonly topic: Topic<SendRecord>;
@@ -42,6 +50,9 @@ export interface EmailSendDeps {
   readonly content: HeavyContents;
   readonly senders: Senders;
   readonly ports: DeliveryPorts;
+  /** Without one, mail always goes on. */
+  readonly gate?: Gate;
+  readonly passFailpoint?: (point: Failpoint) => void;
 }
 
 const laneClasses: Readonly<Record<SendLane, MessageClass>> = {
@@ -94,9 +105,78 @@ const inSlices = (requests: readonly PreparedRequest[]): PreparedRequest[][] => 
   return slices;
 };
 
+const noEsp = (): InfrastructureError =>
+  new InfrastructureError('no-esp', 'No ESP takes mail now; the records wait on their topic.');
+
+/** What is small enough to try a sick ESP with: ids of waiting messages before a new request, which is claimed as a whole. */
+const smallestWork = (requests: readonly PreparedRequest[], due: readonly string[], probes: number) => {
+  if (due.length > 0) return { requests: [], due: due.slice(0, probes) };
+  const [smallest] = [...requests].sort((a, b) => a.recipients.length - b.recipients.length);
+  return { requests: smallest === undefined ? [] : [smallest], due: [] };
+};
+
 /** The consumer of one lane. */
-export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, content, senders, ports }: EmailSendDeps) =>
-  defineConsumer<SendRecord>({
+export const emailSend = ({
+  lane,
+  topic,
+  configuredEsps,
+  claims,
+  noteKeys,
+  content,
+  senders,
+  ports,
+  gate,
+  passFailpoint = () => undefined,
+}: EmailSendDeps) => {
+  const watched = (progress: BatchContext['progress']): DeliveryPorts => ({
+    ...ports,
+    send: async (...call) => {
+      const answers = await ports.send(...call);
+      passFailpoint('after-esp-accept');
+      return answers;
+    },
+    record: async (ended) => {
+      progress?.();
+      const held = await ports.record(ended);
+      passFailpoint('after-db-write');
+      progress?.();
+      return held;
+    },
+  });
+  // A request that was stored while the gate was shut is nothing to try with again.
+  const tried = new Set<string>();
+
+  /** Claims and sends all of it; answers the requests whose id is another account's. */
+  const deliver = async (
+    requests: readonly PreparedRequest[],
+    due: readonly string[],
+    context: BatchContext,
+  ): Promise<readonly PreparedRequest[]> => {
+    const mustGoOn = (): void => {
+      // What is not claimed yet stays on the topic, for whoever has the partition next.
+      if (context.signal.aborted) throw new InfrastructureError('partition-lost', 'The partition was taken away.');
+    };
+    const foreign: PreparedRequest[] = [];
+    const send = async (messages: readonly ClaimedMessage[]): Promise<void> => {
+      passFailpoint('after-claim');
+      await deliverMessages(messages, watched(context.progress));
+    };
+    for (const slice of inSlices(requests)) {
+      mustGoOn();
+      passFailpoint('before-claim');
+      const { claimed, taken } = await claims.claimNew(slice, randomUUID());
+      foreign.push(...taken);
+      await send(claimed);
+    }
+    for (let start = 0; start < due.length; start += recipientsPerSlice) {
+      mustGoOn();
+      passFailpoint('before-claim');
+      await send(await claims.claimDue(due.slice(start, start + recipientsPerSlice), randomUUID()));
+    }
+    return foreign;
+  };
+
+  return defineConsumer<SendRecord>({
     name: lane,
     topics: [topic],
     maxRecords: 1_000,
@@ -148,23 +228,23 @@ export const emailSend = ({ lane, topic, configuredEsps, claims, noteKeys, conte
       });
       const requests = prepared.filter(({ id }) => !refused.has(id));
 
-      const mustGoOn = (): void => {
-        // What is not claimed yet stays on the topic, for whoever has the partition next.
-        if (context.signal.aborted) throw new InfrastructureError('partition-lost', 'The partition was taken away.');
-      };
-      for (const slice of inSlices(requests)) {
-        mustGoOn();
-        const { claimed, taken } = await claims.claimNew(slice, randomUUID());
-        for (const request of taken) {
-          const at = places.get(request);
-          if (at !== undefined) outcomes[at] = reject('id-taken', 'Another account has a request with this id.');
+      if (gate !== undefined && requests.length + due.length > 0 && (await gate.isShut())) {
+        const probes = await gate.holdProbes();
+        if (probes > 0) {
+          const fresh = requests.filter(({ id }) => !tried.has(id));
+          const least = smallestWork(fresh, due, probes);
+          for (const { id } of least.requests) tried.add(id);
+          await deliver(least.requests, least.due, context);
         }
-        await deliverMessages(claimed, ports);
+        // All of it comes again, and what was tried is left alone then.
+        throw noEsp();
       }
-      for (let start = 0; start < due.length; start += recipientsPerSlice) {
-        mustGoOn();
-        await deliverMessages(await claims.claimDue(due.slice(start, start + recipientsPerSlice), randomUUID()), ports);
+      tried.clear();
+      for (const request of await deliver(requests, due, context)) {
+        const at = places.get(request);
+        if (at !== undefined) outcomes[at] = reject('id-taken', 'Another account has a request with this id.');
       }
       return outcomes;
     },
   });
+};

@@ -22,6 +22,9 @@ export interface TriedMessage {
   readonly mayTakeLater: boolean;
 }
 
+/** The code of an answer that no call stands behind, since the process stops: the message is another's to send at once. */
+export const stopping = 'stopping';
+
 // The ESP's own words, without the addresses that they quote: whom it is about stands beside them.
 const words = (esp: string, code: string, detail: string): string =>
   hideAddresses(`${esp}: ${detail} (${code})`).slice(0, 1_000);
@@ -41,6 +44,7 @@ export const decideNextStep = (
   const error = words(esp, answer.code, answer.detail);
   if (answer.outcome === 'unknown') return { kind: 'unknown', windowMs: unknownWindowMs[message.messageClass], error };
   if (answer.outcome === 'recipient-refused') return { kind: 'failed', error };
+  if (answer.code === stopping) return { kind: 'retry', delayMs: 0, error };
   const [next] = message.untried;
   if (next !== undefined) return { kind: 'next-esp', esp: next, error };
   const isPassing = answer.outcome === 'unavailable' || answer.reason === 'credentials' || message.mayTakeLater;

@@ -20,6 +20,7 @@ export interface ClaimedMessage {
   readonly messageClass: MessageClass;
   /** The number of the attempt that is under way, from 1. */
   readonly attempt: number;
+  /** When it was accepted, by the clock of `DeliveryPorts.nowMs`. */
   readonly createdAtMs: number;
   /** ESPs in the order in which they are asked in this batch. */
   readonly candidates: readonly string[];
@@ -27,6 +28,16 @@ export interface ClaimedMessage {
   readonly isAnyLeftOut: boolean;
   /** The ESP that this message tries for the whole fleet, to see whether it is well again. */
   readonly probed?: string | undefined;
+  /**
+   * The earlier call that is made again for it, as it was, and the message's place in it: of an ESP that knows its own
+   * repeats, while nobody knows what became of the first.
+   */
+  readonly repeat?: { readonly call: RepeatedCall; readonly place: number } | undefined;
+}
+
+/** One object per call, by which its messages are grouped. */
+export interface RepeatedCall {
+  readonly deliveries: readonly Delivery[];
 }
 
 export interface EndedAttempt {
@@ -42,10 +53,17 @@ export interface DeliveryPorts {
   send(
     esp: string,
     deliveries: readonly Delivery[],
-    call: { readonly messageClass: MessageClass; readonly isProbe: boolean },
+    call: {
+      readonly messageClass: MessageClass;
+      readonly isProbe: boolean;
+      readonly leaseToken: string;
+      /** Made as it is: neither parted nor counted again. */
+      readonly isRepeat?: boolean;
+    },
   ): Promise<readonly DeliveryAnswer[]>;
   /** Writes the ends of attempts; answers for each whether its lease still held. */
   record(ended: readonly EndedAttempt[]): Promise<readonly boolean[]>;
+  /** A clock that only goes forward, in ms since whenever. */
   readonly nowMs: () => number;
   readonly random: () => number;
 }
@@ -62,8 +80,8 @@ const viaNext = (message: ClaimedMessage): ClaimedMessage => ({
   delivery: { ...message.delivery, attemptId: attemptId(message.id, message.attempt + 1) },
 });
 
-const groupBy = <T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> => {
-  const groups = new Map<string, T[]>();
+const groupBy = <T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> => {
+  const groups = new Map<K, T[]>();
   for (const item of items) {
     const group = groups.get(keyOf(item));
     if (group === undefined) groups.set(keyOf(item), [item]);
@@ -84,13 +102,17 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
   const callOnce = async (esp: string, call: readonly ClaimedMessage[]): Promise<ClaimedMessage[]> => {
     const [first] = call;
     if (first === undefined) return [];
-    const answers = await ports.send(
-      esp,
-      call.map((message) => message.delivery),
-      { messageClass: first.messageClass, isProbe: first.probed === esp },
-    );
+    const { messageClass, leaseToken, repeat } = first;
+    const answers =
+      repeat === undefined
+        ? await ports.send(
+            esp,
+            call.map((message) => message.delivery),
+            { messageClass, isProbe: first.probed === esp, leaseToken },
+          )
+        : await ports.send(esp, repeat.call.deliveries, { messageClass, isProbe: false, leaseToken, isRepeat: true });
     const ended = call.map((message, index): EndedAttempt => {
-      const answer = answers[index] ?? noAnswer;
+      const answer = answers[message.repeat?.place ?? index] ?? noAnswer;
       if (isPassing(answer)) mayTakeLater.add(message.id);
       const step = decideNextStep(
         answer,
@@ -134,5 +156,12 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
       }),
     );
   };
-  await deliver(messages);
+  const repeats = groupBy(
+    messages.filter(({ repeat }) => repeat !== undefined),
+    ({ repeat }) => repeat?.call,
+  );
+  await Promise.all([
+    deliver(messages.filter(({ repeat }) => repeat === undefined)),
+    ...[...repeats.values()].map((call) => callOnce(call[0]?.candidates[0] ?? '', call)),
+  ]);
 };

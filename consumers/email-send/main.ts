@@ -2,6 +2,7 @@ import {
   adminEnv,
   blobEnv,
   espEnv,
+  failpointEnv,
   healthEnv,
   kafkaEnv,
   logEnv,
@@ -19,8 +20,10 @@ import { ConfigError } from '../../shared/errors.ts';
 import { configuredEsps } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
+import { failpointOf } from '../../shared/runtime/failpoint.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
+import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { claimsOn } from './consumer-claims.ts';
 import { heavyContentsFrom } from './consumer-content.ts';
@@ -41,10 +44,12 @@ const env = readEnv({
   ...adminEnv,
   ...logEnv,
   ...workerEnv,
+  ...failpointEnv,
 });
 
 await runProcess(lane, env, async (scope) => {
   const { log, metrics, onClose } = scope;
+  const passFailpoint = failpointOf(env.FAILPOINT, env.NODE_ENV === 'production');
   const esps = configuredEsps(env);
   if (esps.length === 0) throw new ConfigError('No ESP is configured: set the credentials of at least one.');
   for (const esp of esps) {
@@ -57,6 +62,7 @@ await runProcess(lane, env, async (scope) => {
     log.warn({ err: error }, 'an idle connection to Postgres was lost');
   });
   onClose('Postgres', () => pool.end());
+  watchDependency('postgres', () => pool.query('select 1'), scope);
   const publisher = createPublisher({
     brokers: env.KAFKA_BROKERS,
     clientId: `mailfleet-${lane}`,
@@ -74,17 +80,27 @@ await runProcess(lane, env, async (scope) => {
   const ports = portsOn(pool, esps, { metrics, log }, routing, {
     roundSeconds: env.HEALTH_ROUND_SECONDS,
     patienceMs: 20_000,
+    isStopping: () => scope.signal.aborted,
   });
   onClose('budgets', () => ports.close());
   const definition = emailSend({
     lane,
     topic: topicsOf(env).send[lane],
     configuredEsps: configured,
-    claims: claimsOn(pool, lane, weighing, routing, content),
+    claims: claimsOn(
+      pool,
+      lane,
+      weighing,
+      routing,
+      content,
+      new Set(esps.filter((esp) => esp.knowsRepeats === true).map((esp) => esp.name)),
+    ),
     noteKeys: noteKeysIn(pool),
     content,
     senders: sendersOn(pool, Date.now),
     ports,
+    gate: routing,
+    passFailpoint,
   });
-  await runConsumer(definition, { ...env, workers }, scope, publisher);
+  await runConsumer(definition, { ...env, workers, passFailpoint }, scope, publisher);
 });

@@ -7,11 +7,22 @@ type Allowances = Readonly<Record<string, Allowance>>;
 export const byWeight = (weights: Weights): string[] =>
   Object.keys(weights).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || (a < b ? -1 : 1));
 
-/** Those that get probes and nothing else, as long as any other may be sent through. */
+/**
+ * Those that get probes and nothing else. Where nobody is well, whoever answered its last probe is better than nobody.
+ */
 export const probedOnly = (esps: readonly string[], allowances: Allowances): string[] => {
-  const kindOf = (esp: string): Allowance['kind'] => allowances[esp]?.kind ?? 'any';
-  const isAnyOpen = esps.some((esp) => kindOf(esp) === 'any' || kindOf(esp) === 'share');
-  return isAnyOpen ? esps.filter((esp) => kindOf(esp) === 'probe') : [];
+  const allowanceFor = (esp: string): Allowance => allowances[esp] ?? { kind: 'any' };
+  const isAnyOpen = esps.some((esp) => ['any', 'share'].includes(allowanceFor(esp).kind));
+  return esps.filter((esp) => {
+    const allowance = allowanceFor(esp);
+    return allowance.kind === 'probe' && (isAnyOpen || allowance.isAnswering !== true);
+  });
+};
+
+/** Whether none of the ESPs may be sent anything but probes: nobody's mail can go anywhere now. */
+export const isNobodyLeft = (esps: readonly string[], allowances: Allowances): boolean => {
+  const sick = new Set(probedOnly(esps, allowances));
+  return esps.every((esp) => sick.has(esp) || allowances[esp]?.kind === 'none');
 };
 
 /**

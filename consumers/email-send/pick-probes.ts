@@ -13,14 +13,17 @@ export interface ProbeCandidate {
 
 /**
  * Which message tries which ESP that gets nothing else: one message each, bulk mail before all other. Never a one-time
- * code, which has no time to fail, and never a message that must not be sent twice, as a sick ESP's answer may get lost.
+ * code, which has no time to fail, and never a message that must not be sent twice, as a sick ESP's answer may get lost -
+ * unless nobody is well (`isNobodyLeft`), when they have nowhere else to go, and may be all the mail there is.
  */
 export const pickProbes = (
   esps: readonly string[],
   messages: readonly ProbeCandidate[],
+  isNobodyLeft = false,
 ): ReadonlyMap<string, string> => {
   const usable = messages
-    .filter(({ messageClass, policy, isLater }) => messageClass !== 'otp' && policy === 'at-least-once' && !isLater)
+    .filter(({ isLater }) => !isLater)
+    .filter(({ messageClass, policy }) => isNobodyLeft || (messageClass !== 'otp' && policy === 'at-least-once'))
     .sort((a, b) => Number(b.messageClass === 'bulk') - Number(a.messageClass === 'bulk'));
   const probes = new Map<string, string>();
   for (const esp of esps) {
@@ -31,5 +34,5 @@ export const pickProbes = (
 };
 
 /** Whether any of the messages could be a probe: else nobody's turn is to be taken. */
-export const canProbe = (messages: readonly ProbeCandidate[], esp: string): boolean =>
-  pickProbes([esp], messages).size > 0;
+export const canProbe = (messages: readonly ProbeCandidate[], esp: string, isNobodyLeft = false): boolean =>
+  pickProbes([esp], messages, isNobodyLeft).size > 0;

@@ -9,6 +9,7 @@ import { reconciler } from './ticker-reconciler.ts';
 import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
   bucketPurge,
+  callPurge,
   contentPurge,
   decisionsTicker,
   dueTicker,
@@ -16,6 +17,7 @@ import {
   outboxTicker,
   partitionsTicker,
   reaper,
+  wakeTicker,
 } from './tickers.ts';
 
 const env = readEnv({ ...kafkaEnv, ...blobEnv, ...retentionEnv, ...postgresEnv, ...adminEnv, ...logEnv });
@@ -36,11 +38,13 @@ await runProcess('scheduler', env, (scope) => {
   const deps = { pool, publisher, topics: topicsOf(env), blobs: createBlobStore(env), log };
   runTicker(reaper(deps), scope);
   runTicker(dueTicker(deps), scope);
+  runTicker(wakeTicker(deps), scope);
   runTicker(outboxTicker(deps), scope);
   runTicker(partitionsTicker(deps), scope);
   runTicker(contentPurge(deps), scope);
   runTicker(keyPurge(deps), scope);
   runTicker(bucketPurge(deps), scope);
+  runTicker(callPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
   const days = {
     bodies: env.RETENTION_BODY_DAYS,

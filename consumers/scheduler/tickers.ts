@@ -5,7 +5,14 @@
 import type { Topics } from '../../shared/contracts/topics.ts';
 import { sendLanes } from '../../shared/contracts/topics.ts';
 import type { Pool } from '../../shared/db/connect.ts';
-import { expireLeases, releaseUnknown, takeDueMessages } from '../../shared/db/due-messages.ts';
+import {
+  expireLeases,
+  lastRecovery,
+  releaseUnknown,
+  takeDueMessages,
+  wakeWaiting,
+} from '../../shared/db/due-messages.ts';
+import { purgeCalls } from '../../shared/db/esp-calls.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
 import { purgeKeys } from '../../shared/db/idempotency.ts';
 import { removeOutbox, takeOutbox } from '../../shared/db/outbox.ts';
@@ -77,6 +84,23 @@ export const outboxTicker = ({ pool, publisher }: Pick<SchedulerDeps, 'pool' | '
   },
 });
 
+/** Lets waiting messages go when an ESP is back: their pauses were made for its absence. */
+export const wakeTicker = ({ pool, log }: Pick<SchedulerDeps, 'pool' | 'log'>): Ticker => {
+  let doneFor: string | undefined;
+  return {
+    name: 'wake',
+    everyMs: 1_000,
+    tick: async () => {
+      const recovery = await lastRecovery(pool);
+      if (recovery === undefined || recovery === doneFor) return false;
+      const woken = await wakeWaiting(pool, recovery, dueLimit);
+      if (woken > 0) log.info({ woken }, 'an ESP is back, and what waited goes on');
+      if (woken < dueLimit) doneFor = recovery;
+      return woken >= dueLimit;
+    },
+  };
+};
+
 /** Removes content from the blob store after its last use. A process that dies in between removes it again. */
 export const contentPurge = ({ pool, blobs }: SchedulerDeps): Ticker => ({
   name: 'content-purge',
@@ -107,6 +131,16 @@ export const bucketPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'bucket-purge',
   everyMs: 60_000,
   tick: async () => (await purgeRateBuckets(pool, full)) >= full,
+});
+
+// SparkPost remembers its keys for a day.
+const callHours = 25;
+
+/** Forgets calls that no ESP would know again. */
+export const callPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
+  name: 'call-purge',
+  everyMs: 600_000,
+  tick: async () => (await purgeCalls(pool, callHours, full)) >= full,
 });
 
 /** Thins the history of weights, a thousand decisions at a time; a pass goes on where the last tick stopped. */

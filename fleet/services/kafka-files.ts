@@ -29,6 +29,8 @@ export const kafkaPom = `<?xml version="1.0" encoding="UTF-8"?>
 export const kafkaProperties = (options: {
   readonly dataFolder: string;
   readonly port: number;
+  /** Where clients are sent, when that is not `port`. */
+  readonly advertisedPort?: number | undefined;
   readonly controllerPort: number;
 }): string =>
   Object.entries({
@@ -37,7 +39,7 @@ export const kafkaProperties = (options: {
     // Static voters: their port is read here, not from the stored metadata, so KAFKA_CONTROLLER_PORT can be moved later.
     'controller.quorum.voters': `1@127.0.0.1:${options.controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${options.port},CONTROLLER://127.0.0.1:${options.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${options.port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${options.advertisedPort ?? options.port}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',

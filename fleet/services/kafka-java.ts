@@ -66,10 +66,12 @@ export interface JavaKafkaOptions {
   readonly port: number;
   readonly controllerPort: number;
   readonly say: Say;
+  /** Where clients are sent, when that is not `port`: a proxy before the broker. */
+  readonly advertisedPort?: number;
 }
 
 /** Apache Kafka on this machine's Java, one KRaft node, its data under `home`. It is started again if it dies. */
-export const javaKafka = ({ home, jars, port, controllerPort, say }: JavaKafkaOptions): Service => {
+export const javaKafka = ({ home, jars, port, controllerPort, say, advertisedPort }: JavaKafkaOptions): Service => {
   const folder = join(home, 'kafka');
   const data = join(folder, 'data');
   const properties = join(folder, 'server.properties');
@@ -122,7 +124,7 @@ export const javaKafka = ({ home, jars, port, controllerPort, say }: JavaKafkaOp
 
   const launch = async (): Promise<ChildProcess> => {
     await clear();
-    writeFileSync(properties, kafkaProperties({ dataFolder: data, port, controllerPort }));
+    writeFileSync(properties, kafkaProperties({ dataFolder: data, port, controllerPort, advertisedPort }));
     const flags = isArchiving ? [`-XX:ArchiveClassesAtExit=${archiveDraft}`] : archiveFlags();
     const output = openLogFile(outputFile);
     // Its own session: Ctrl-C in the terminal must reach the consumers first, and Kafka after them.

@@ -20,11 +20,11 @@ import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { listenTo } from '../../shared/db/listen.ts';
 import { leaseRates } from '../../shared/db/rate-buckets.ts';
-import { watchPostgres } from '../../shared/db/watch-postgres.ts';
 import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
+import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { createKeyCheck } from './check-key.ts';
 import { buildApp, usualLimits } from './http/app.ts';
 import { createKeyUses } from './key-uses.ts';
@@ -51,13 +51,7 @@ await runProcess('ingress', env, async (scope) => {
     log.warn({ err: error }, 'an idle connection to Postgres was lost');
   });
   onClose('Postgres', () => pool.end());
-  // Webhooks and keyless sends of the admin are taken without it; whoever spreads requests should prefer another of us.
-  health.ready('postgres', false);
-  const watch = watchPostgres(pool, (isThere) => {
-    health.ready('postgres', isThere);
-  });
-  onClose('watch on Postgres', watch.close);
-
+  watchDependency('postgres', () => pool.query('select 1'), scope);
   const uses = createKeyUses((noted) => noteKeyUse(pool, noted), Date.now);
   onClose('uses of keys', () => uses.close());
   const keys = createKeyCheck({
@@ -74,7 +68,8 @@ await runProcess('ingress', env, async (scope) => {
     brokers: env.KAFKA_BROKERS,
     clientId: 'mailfleet-ingress',
     log,
-    deadlineMs: 5_000,
+    // The caller has its answer within 5 s, whatever Kafka does.
+    deadlineMs: 4_500,
     onState: (isConnected) => {
       health.ready('kafka', isConnected);
     },

@@ -97,6 +97,9 @@ export const cliEnv = {
   ADMIN_API_KEY: optional,
 };
 
+/** For failure tests (`shared/runtime/failpoint.ts`); refused in production. */
+export const failpointEnv = { FAILPOINT: optional, NODE_ENV: optional };
+
 export const adminEnv = { ADMIN_PORT: port(9464), METRICS_ENABLED: flag(true) };
 
 export const logEnv = {
@@ -216,6 +219,7 @@ export const envGroups = {
   httpEnv,
   secretsEnv,
   cliEnv,
+  failpointEnv,
   adminEnv,
   logEnv,
   workerEnv,

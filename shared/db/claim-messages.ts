@@ -94,8 +94,14 @@ export interface DueMessage {
   readonly attempt: number;
   /** Why it waited, or what its last attempt met; null when it only waited for its time. */
   readonly reason: string | null;
-  readonly createdAt: Date;
+  /** Since its acceptance, by Postgres's clock. */
+  readonly ageMs: number;
+  /** The attempt of which nobody knows whether it was sent, if there is one. */
+  readonly unsure: { readonly attempt: number; readonly leaseToken: string; readonly isRecent: boolean } | undefined;
 }
+
+// An ESP remembers its calls for a day; a repeat must not come after that, nor the repeat of a repeat.
+const repeatWithinHours = 11;
 
 /** Locks those of the messages that wait and are due; others (sent meanwhile, moved, cancelled, erased) are left out. */
 export const lockDueMessages = async (db: Database, ids: readonly string[]): Promise<DueMessage[]> => {
@@ -111,9 +117,14 @@ export const lockDueMessages = async (db: Database, ids: readonly string[]): Pro
     esp: string;
     attempt: number;
     reason: string | null;
-    created_at: Date;
+    age_ms: number;
+    unsure_attempt: number | null;
+    unsure_token: string | null;
+    is_recent: boolean;
   }>(
-    `select id, request_id, account_id, email, name, data, mailbox_provider, batch_id, esp, attempt, reason, created_at
+    `select id, request_id, account_id, email, name, data, mailbox_provider, batch_id, esp, attempt, reason,
+            (extract(epoch from now() - created_at) * 1000)::float8 as age_ms, unsure_attempt, unsure_token,
+            coalesce(claimed_at > now() - interval '${repeatWithinHours} hours', false) as is_recent
      from messages where id = any($1::uuid[]) and status in ('queued', 'scheduled') and due_at <= now() and email <> $2
      order by id for update skip locked`,
     [ids, erasedAddress],
@@ -130,26 +141,42 @@ export const lockDueMessages = async (db: Database, ids: readonly string[]): Pro
     esp: row.esp,
     attempt: row.attempt,
     reason: row.reason,
-    createdAt: row.created_at,
+    ageMs: row.age_ms,
+    unsure:
+      row.unsure_attempt === null || row.unsure_token === null
+        ? undefined
+        : { attempt: row.unsure_attempt, leaseToken: row.unsure_token, isRecent: row.is_recent },
   }));
 };
 
-/** Claims locked messages under the token: the next attempt, through the named ESP. */
+/**
+ * Claims locked messages under the token: the next attempt, through the named ESP. Where nobody knows what became of an
+ * attempt before, the message says from now on that it may come twice - unless this is a repeat of the very same call.
+ */
 export const claimDue = async (
   db: Database,
-  claims: readonly { readonly id: string; readonly esp: string; readonly leaseMs: number }[],
+  claims: readonly {
+    readonly id: string;
+    readonly esp: string;
+    readonly leaseMs: number;
+    readonly isRepeat: boolean;
+  }[],
   leaseToken: string,
 ): Promise<void> => {
   if (claims.length === 0) return;
   await db.query(
     `update messages m set status = 'sending', attempt = m.attempt + 1, esp = c.esp, lease_token = $3::uuid,
-            lease_until = now() + c.lease_ms * interval '1 ms', claimed_at = now(), due_at = null, updated_at = now()
-     from unnest($1::uuid[], $2::text[], $4::int[]) as c(id, esp, lease_ms) where m.id = c.id`,
+            lease_until = now() + c.lease_ms * interval '1 ms', claimed_at = now(), due_at = null, updated_at = now(),
+            duplicate_suspected = m.duplicate_suspected or (m.unsure_attempt is not null and not c.is_repeat),
+            unsure_attempt = case when c.is_repeat then m.unsure_attempt end,
+            unsure_token = case when c.is_repeat then m.unsure_token end
+     from unnest($1::uuid[], $2::text[], $4::int[], $5::bool[]) as c(id, esp, lease_ms, is_repeat) where m.id = c.id`,
     [
       claims.map((claim) => claim.id),
       claims.map((claim) => claim.esp),
       leaseToken,
       claims.map((claim) => claim.leaseMs),
+      claims.map((claim) => claim.isRepeat),
     ],
   );
 };

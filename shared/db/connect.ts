@@ -30,6 +30,10 @@ const passingSystemCodes = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',
   'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
 ]);
 // pg reports these without a code.
 const passingMessages = /timeout|terminated|Connection ended|not queryable|connection error|Client has encountered/i;

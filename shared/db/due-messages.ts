@@ -7,7 +7,7 @@ import type { Database } from './connect.ts';
 export const expireLeases = async (db: Database, windowMs: Readonly<Record<string, number>>): Promise<number> => {
   const { rowCount } = await db.query(
     `with expired as (
-       select id, request_id, attempt, esp, claimed_at from messages
+       select id, request_id, attempt, esp, claimed_at, lease_token from messages
        where status = 'sending' and lease_until < now() order by lease_until limit 1000 for update skip locked
      ), noted as (
        insert into attempts (message_id, number, esp, state, started_at, finished_at, error)
@@ -15,6 +15,7 @@ export const expireLeases = async (db: Database, windowMs: Readonly<Record<strin
        on conflict (message_id, number) do nothing
      )
      update messages m set status = 'unknown', lease_token = null, lease_until = null, updated_at = now(),
+            unsure_attempt = coalesce(m.unsure_attempt, e.attempt), unsure_token = coalesce(m.unsure_token, e.lease_token),
             reason = 'The process that sent it ended before it knew the answer.',
             due_at = now() + coalesce(($1::jsonb ->> r.class)::int, 60000) * interval '1 ms'
      from expired e join requests r on r.id = e.request_id where m.id = e.id`,
@@ -24,8 +25,8 @@ export const expireLeases = async (db: Database, windowMs: Readonly<Record<strin
 };
 
 /**
- * Unknown messages whose window is over without a webhook: sent again, flagged, where the request allows duplicates;
- * left visible as `unknown` where it does not. Answers how many were queued again; at most 1,000 a call.
+ * Unknown messages whose window is over without a webhook: queued again where the request allows duplicates - whoever
+ * claims them flags them, unless it repeats the very same call - and left visible as `unknown` where it does not. Answers how many were queued again; at most 1,000 a call.
  */
 export const releaseUnknown = async (db: Database): Promise<number> => {
   const { rowCount } = await db.query(
@@ -35,10 +36,34 @@ export const releaseUnknown = async (db: Database): Promise<number> => {
      )
      update messages m set
        status = case when o.policy = 'at-least-once' then 'queued' else m.status end,
-       duplicate_suspected = m.duplicate_suspected or o.policy = 'at-least-once',
+       -- A version that did not note the attempt leaves the flag to this statement.
+       duplicate_suspected = m.duplicate_suspected or (o.policy = 'at-least-once' and m.unsure_attempt is null),
        due_at = case when o.policy = 'at-least-once' then now() end,
        updated_at = now()
      from over o where m.id = o.id`,
+  );
+  return rowCount ?? 0;
+};
+
+/** When an ESP last did well after it had not; undefined when that never was. */
+export const lastRecovery = async (db: Database): Promise<string | undefined> => {
+  const { rows } = await db.query<{ at: string | null }>('select max(recovered_at)::text as at from esp_health');
+  return rows[0]?.at ?? undefined;
+};
+
+/**
+ * Messages that no ESP took and that wait since before the given time are due within two seconds, instead of when their
+ * growing pause is over: what they waited for is back. Answers how many; at most `limit` a call.
+ */
+export const wakeWaiting = async (db: Database, since: string, limit: number): Promise<number> => {
+  const { rowCount } = await db.query(
+    `with waiting as (
+       select id from messages
+       where status = 'queued' and attempt > 0 and due_at > now() + interval '2 s' and updated_at < $1::timestamptz
+       order by due_at limit $2 for update skip locked
+     )
+     update messages m set due_at = now() + random() * interval '2 s', updated_at = now() from waiting w where m.id = w.id`,
+    [since, limit],
   );
   return rowCount ?? 0;
 };

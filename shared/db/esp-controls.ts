@@ -1,5 +1,5 @@
 import type { Database, Pool } from './connect.ts';
-import { routingChannel } from './esp-health.ts';
+import { noteRecovery, routingChannel } from './esp-health.ts';
 import { noControls, type EspControls } from './esp-states.ts';
 
 /** Who asks for a change, and why. */
@@ -71,6 +71,7 @@ export const changeControls = async (
       'insert into esp_audit (esp, action, account_id, reason, before, after) values ($1, $2, $3, $4, $5::jsonb, $6::jsonb)',
       [esp, change.action, change.accountId, change.reason, JSON.stringify(before), JSON.stringify(after)],
     );
+    if (before.mode !== 'active' && after.mode === 'active') await noteRecovery(db, esp);
     await db.query(`select pg_notify('${routingChannel}', $1)`, [esp]);
     return after;
   });

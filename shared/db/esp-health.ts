@@ -83,6 +83,8 @@ export const storeHealth = async (db: Database, health: Omit<StoredHealth, 'upda
        insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, last_error, trips, changed_round, version)
        values ($1, $2, $3, $4, $5, $6, $7, $8, 1)
        on conflict (esp) do update set state = excluded.state, good_rounds = excluded.good_rounds, bad_rounds = excluded.bad_rounds,
+         recovered_at = case when t.bad_rounds > 0 and excluded.good_rounds > 0 then now() else t.recovered_at end,
+         rest_until = case when excluded.good_rounds > 0 and t.rest_until < now() then null else t.rest_until end,
          last_round = excluded.last_round, last_error = coalesce(excluded.last_error, t.last_error), trips = excluded.trips,
          changed_round = excluded.changed_round, version = t.version + 1, updated_at = now()
        where t.last_round < excluded.last_round returning esp
@@ -101,6 +103,31 @@ export const storeHealth = async (db: Database, health: Omit<StoredHealth, 'upda
   return (rowCount ?? 0) > 0;
 };
 
+/** Notes for the whole fleet how long (ms from now) ESPs asked to be left alone; of several wishes the longest holds. */
+export const noteRests = async (db: Database, rests: ReadonlyMap<string, number>): Promise<void> => {
+  if (rests.size === 0) return;
+  const rows = [...rests].sort(([a], [b]) => (a < b ? -1 : 1));
+  await db.query(
+    `with rested as (
+       insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, version, rest_until)
+       select esp, 'healthy', 0, 0, -1, 1, now() + ms * interval '1 ms' from unnest($1::text[], $2::float8[]) as r(esp, ms)
+       on conflict (esp) do update set rest_until = excluded.rest_until
+         where coalesce(t.rest_until < excluded.rest_until - interval '1 s', true)
+       returning esp
+     ) select pg_notify('${routingChannel}', esp) from rested`,
+    [rows.map(([esp]) => esp), rows.map(([, ms]) => ms)],
+  );
+};
+
+/** Notes that an ESP may be used again, so that what waited for it goes now. */
+export const noteRecovery = async (db: Database, esp: string): Promise<void> => {
+  await db.query(
+    `insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, version, recovered_at)
+     values ($1, 'healthy', 0, 0, -1, 1, now()) on conflict (esp) do update set recovered_at = now()`,
+    [esp],
+  );
+};
+
 /**
  * Takes the probes of this round for those of the given ESPs whose probe nobody took yet: one message a round for the
  * whole fleet. Answers the ESPs that are now the caller's to try.
@@ -115,7 +142,8 @@ export const takeProbes = async (
     `insert into esp_health as t (esp, state, good_rounds, bad_rounds, last_round, version, probe_round)
      select esp, 'healthy', 0, 0, -1, 1, floor(extract(epoch from now()) / $2::int)::bigint
      from unnest($1::text[]) as e(esp) order by esp
-     on conflict (esp) do update set probe_round = excluded.probe_round where t.probe_round < excluded.probe_round
+     on conflict (esp) do update set probe_round = excluded.probe_round
+       where t.probe_round < excluded.probe_round and coalesce(t.rest_until <= now(), true)
      returning esp`,
     [esps, roundSeconds],
   );

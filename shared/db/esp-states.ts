@@ -18,6 +18,8 @@ export interface FullEspState extends EspState {
   readonly controls: EspControls;
   /** When its health or its controls were last written. */
   readonly updatedAt: Date | null;
+  /** For how long from `now` on it wants to be left alone, in ms. */
+  readonly restMs: number;
   /** Spent of its budgets in the day and month (UTC) that are running. */
   readonly spentToday: number;
   readonly spentThisMonth: number;
@@ -54,6 +56,8 @@ interface StateRow {
   per_day: string | null;
   per_month: string | null;
   ramp: Ramp | null;
+  rest_ms: number | null;
+  is_resting: boolean;
   today: number | null;
   this_month: number | null;
 }
@@ -103,7 +107,7 @@ export const loadEspStates = async (db: Database, roundSeconds: number): Promise
             (extract(epoch from (date_trunc('month', now() at time zone 'UTC') + interval '1 month') at time zone 'UTC' - now()) / 86400)::float8 as month_left_days,
             now() as now,
             n.esp, h.state, h.good_rounds, h.bad_rounds, h.last_round, h.last_error, h.trips, h.changed_round,
-            h.updated_at as health_updated_at, greatest(h.updated_at, c.updated_at) as updated_at, c.mode, c.per_second, c.per_day, c.per_month, c.ramp, s.today, s.this_month
+            (extract(epoch from h.rest_until - now()) * 1000)::float8 as rest_ms, h.rest_until is not null as is_resting, h.updated_at as health_updated_at, greatest(h.updated_at, c.updated_at) as updated_at, c.mode, c.per_second, c.per_day, c.per_month, c.ramp, s.today, s.this_month
      from volume left join named n on true left join esp_health h using (esp) left join esp_controls c using (esp)
      left join spent s using (esp)`,
     [roundSeconds],
@@ -124,6 +128,8 @@ export const loadEspStates = async (db: Database, roundSeconds: number): Promise
       most: leastShare(controls.ramp === null ? 1 : rampShare(controls.ramp), budgets),
       controls,
       updatedAt: row.updated_at,
+      isResting: row.is_resting,
+      restMs: Math.max(0, row.rest_ms ?? 0),
       spentToday,
       spentThisMonth,
     };

@@ -15,6 +15,7 @@ export const takeKey = async (
     `with taken as (
        insert into idempotency_keys as k (account_id, key_hash, body_hash, request_id, locked_until)
        values ($1, $2, $3, $4, now() + interval '30 s')
+       -- What a process took before it died may be on the topic: another body must not follow it under the same key.
        on conflict (account_id, key_hash) do update set
          locked_until = excluded.locked_until, body_hash = excluded.body_hash, request_id = excluded.request_id, is_done = false,
          created_at = case when k.created_at < now() - interval '24 hours' then now() else k.created_at end

@@ -77,6 +77,10 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
          status = case when m.status = 'sending' then g.next_state else m.status end,
          attempt = m.attempt + case when g.next_esp is null then 0 else 1 end,
          esp = coalesce(g.next_esp, m.esp),
+         unsure_attempt = case when m.status = 'sending' and g.next_state = 'unknown' then coalesce(m.unsure_attempt, m.attempt)
+                               else m.unsure_attempt end,
+         unsure_token = case when m.status = 'sending' and g.next_state = 'unknown' then coalesce(m.unsure_token, m.lease_token)
+                             else m.unsure_token end,
          lease_token = case when g.next_esp is null then null else m.lease_token end,
          lease_until = case when g.next_esp is null then null else now() + g.lease_ms * interval '1 ms' end,
          claimed_at = case when g.next_esp is null then m.claimed_at else now() end,

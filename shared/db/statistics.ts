@@ -93,12 +93,13 @@ export const addStatistics = async (db: Database, rows: readonly StatisticsRow[]
       ...countsOf(minutes),
     ],
   );
-  const young = rows.filter(({ minute }) => minute.getTime() > Date.now() - cohortsKeptMs);
-  const cohorts = sumBy(young, (row) => ({ ...row, batchId: '', minute: truncated(row.minute, cohortMs) }));
+  const cohorts = sumBy(rows, (row) => ({ ...row, batchId: '', minute: truncated(row.minute, cohortMs) }));
   if (cohorts.length > 0) {
     await db.query(
       `insert into esp_cohorts as t (account_id, esp, mailbox_provider, sent_at, ${columns.join(', ')})
        select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], ${columnArrays(5)})
+         as c(account_id, esp, mailbox_provider, sent_at, ${columns.join(', ')})
+       where sent_at > now() - interval '${cohortsKeptMs / 1_000} s'
        on conflict (account_id, sent_at, esp, mailbox_provider) do update set ${added}`,
       [
         cohorts.map((row) => row.accountId),

@@ -95,6 +95,8 @@ export interface LockedMessage {
   readonly senderDomain: string | null;
   /** When the latest attempt began: the time of sending that statistics go by. */
   readonly claimedAt: Date;
+  /** Since then, by Postgres's clock. */
+  readonly sinceClaimMs: number;
 }
 
 /** Locks messages in the order of their ids and reads what events may change. Ids that nobody knows are left out. */
@@ -111,9 +113,11 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     batch_id: string;
     sender_domain: string | null;
     claimed_at: Date;
+    since_claim_ms: number;
   }>(
     `select m.id, m.status, m.opens, m.clicks, m.esp, m.account_id, m.mailbox_provider, m.batch_id, r.sender_domain,
-            coalesce(m.claimed_at, m.created_at) as claimed_at
+            coalesce(m.claimed_at, m.created_at) as claimed_at,
+            (extract(epoch from now() - coalesce(m.claimed_at, m.created_at)) * 1000)::float8 as since_claim_ms
      from messages m left join requests r on r.id = m.request_id
      where m.id = any($1::uuid[]) order by m.id for no key update of m`,
     [ids],
@@ -129,6 +133,7 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     batchId: row.batch_id,
     senderDomain: row.sender_domain,
     claimedAt: row.claimed_at,
+    sinceClaimMs: row.since_claim_ms,
   }));
 };
 

@@ -18,6 +18,8 @@ export type EspMode = (typeof espModes)[number];
 export interface EspState {
   readonly health?: EspHealth | undefined;
   readonly mode?: EspMode | undefined;
+  /** Whether it asked to be left alone, and has not taken anything since. */
+  readonly isResting?: boolean | undefined;
   /** The most of all mail that its ramp plan and its budgets leave it now, 0 … 1. */
   readonly most?: number | undefined;
 }
@@ -32,6 +34,8 @@ export const allowanceIn = (state: EspState, round: number, thresholds: HealthTh
   if (state.mode === 'paused') return { kind: 'none' };
   if (state.mode === 'draining') return { kind: 'drain' };
   if (state.mode === 'probe-only') return { kind: 'probe' };
+  // When its time is over one message shows whether it takes mail again, not a share of everybody's.
+  if (state.isResting === true) return { kind: 'probe' };
   return narrower(allowanceOf(healthAt(state.health ?? newHealth, round, thresholds), round), state.most);
 };
 
@@ -46,7 +50,8 @@ export const allowanceInWords = (allowance: Allowance, state: EspState): string 
     case 'share':
       return `at most ${(allowance.most * 100).toFixed(1)} %`;
     case 'probe':
-      return state.mode === 'probe-only' ? 'probes only, as an operator decided' : 'unhealthy: probes only';
+      if (state.mode === 'probe-only') return 'probes only, as an operator decided';
+      return state.isResting === true ? 'resting, as it asked: probes only' : 'unhealthy: probes only';
     case 'drain':
       return 'draining: nothing new';
     case 'none':

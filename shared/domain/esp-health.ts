@@ -86,7 +86,8 @@ export const healthAfterRound = (before: EspHealth, answers: RoundAnswers, thres
 export type Allowance =
   | { readonly kind: 'any' }
   | { readonly kind: 'share'; readonly most: number }
-  | { readonly kind: 'probe' }
+  /** `isAnswering`: its last round was good, so that it is better than nobody. */
+  | { readonly kind: 'probe'; readonly isAnswering?: true }
   | { readonly kind: 'drain' }
   | { readonly kind: 'none' };
 
@@ -99,7 +100,9 @@ const fewestTripsToSlow = 2;
  * falling gets its mail back more slowly each time.
  */
 export const allowanceOf = (health: EspHealth, round: number): Allowance => {
-  if (health.state === 'unhealthy') return { kind: 'probe' };
+  if (health.state === 'unhealthy') {
+    return health.goodRounds > 0 ? { kind: 'probe', isAnswering: true } : { kind: 'probe' };
+  }
   if (health.badRounds > 0) return { kind: 'share', most: firstShare };
   if (health.changedRound === undefined) return { kind: 'any' };
   const roundsPerDoubling = Math.max(1, health.trips - fewestTripsToSlow + 2);

@@ -82,3 +82,9 @@ export const messageFamily = (uuid: string): { readonly family: string; readonly
 
 /** Names one try to hand one message to one ESP; it travels in the ESP's own-data field and comes back in webhooks. */
 export const attemptId = (uuid: string, number: number): string => `${uuid}.${number}`;
+
+/** What an attempt's id is made of. */
+export const attemptOf = (id: string): { readonly messageId: string; readonly number: number } => {
+  const [messageId = '', number = ''] = id.split('.');
+  return { messageId, number: Number(number) };
+};

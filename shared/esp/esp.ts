@@ -94,6 +94,8 @@ export interface Esp {
   readonly name: string;
   readonly kind: EspKind;
   readonly limits: EspLimits;
+  /** True when a call that is made again within a day, with the same deliveries in the same order, mails nobody twice. */
+  readonly knowsRepeats?: boolean;
   /** Opens now what the first send would have to wait for. Only a process that sends calls it. */
   warmUp?(): void;
   /** Hands over up to `limits.deliveriesPerCall` deliveries in one call; the answers are in the deliveries' order. Never rejects. */

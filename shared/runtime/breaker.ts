@@ -1,8 +1,8 @@
 /** Counts records whose handling threw what nobody expected, so that a bad deploy cannot drain a topic into `.dead`. */
 export interface Breaker {
   record(wasUnexpected: boolean): void;
+  /** Whether the next unexpected fault stops its partition. Records that are handled again close it. */
   readonly isOpen: boolean;
-  close(): void;
 }
 
 const windowSize = 200;
@@ -26,12 +26,6 @@ export const createBreaker = (): Breaker => {
     },
     get isOpen() {
       return inARow >= inARowLimit || (seen >= windowSize && faults > windowSize * shareLimit);
-    },
-    close: () => {
-      ring.fill(0);
-      seen = 0;
-      faults = 0;
-      inARow = 0;
     },
   };
 };

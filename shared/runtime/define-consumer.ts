@@ -21,6 +21,8 @@ export interface BatchContext {
   readonly highWatermark: bigint;
   /** Aborted when the partition was taken away or the process stops: begin nothing new. */
   readonly signal: AbortSignal;
+  /** Tells that work on this batch goes on. A handler that tells nothing for 50 s is taken for stuck, and its process ends. */
+  readonly progress?: () => void;
 }
 
 /** A consumer as data: what it reads, and what it makes of it. */

@@ -32,8 +32,9 @@ const prepareLibrary = (): void => {
 };
 
 // What kafkajs calls ERROR is mostly a broker that is coming up or moving: handled, so a warning at most.
-const logThrough = (log: Logger) => () => (entry: LogEntry) => {
+const logThrough = (log: Logger, onReport: (message: string) => void) => () => (entry: LogEntry) => {
   const { message, ...rest } = entry.log;
+  onReport(message);
   const fields = {
     library: 'kafkajs',
     note: message,
@@ -45,9 +46,14 @@ const logThrough = (log: Logger) => () => (entry: LogEntry) => {
 
 /**
  * A client of its own. One for each producer and consumer: kafkajs shares its cache of committed offsets between all
- * consumers of one client, and wipes it whenever one of them joins.
+ * consumers of one client, and wipes it whenever one of them joins. `onReport` hears what the library says of itself.
  */
-export const kafkaClient = (brokers: readonly string[], clientId: string, log: Logger): Kafka => {
+export const kafkaClient = (
+  brokers: readonly string[],
+  clientId: string,
+  log: Logger,
+  onReport: (message: string) => void = () => undefined,
+): Kafka => {
   prepareLibrary();
   return new kafkajs.Kafka({
     brokers: [...brokers],
@@ -57,7 +63,7 @@ export const kafkaClient = (brokers: readonly string[], clientId: string, log: L
     enforceRequestTimeout: true,
     retry: { initialRetryTime: 200, maxRetryTime: 5_000, retries: 8 },
     logLevel: kafkajs.logLevel.WARN,
-    logCreator: logThrough(log),
+    logCreator: logThrough(log, onReport),
   });
 };
 

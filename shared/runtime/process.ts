@@ -21,10 +21,29 @@ export interface ProcessScope {
   readonly onClose: (what: string, close: () => Promise<void> | void) => void;
   /** Ends the process with exit code 1 after closing: its supervisor starts it afresh. */
   readonly fail: (error: unknown) => void;
+  /** Ends the process with exit code 1 at once, closing nothing: something in it hangs, and closing would wait for it. */
+  readonly abandon: (error: unknown) => void;
 }
 
-// A supervisor kills after 25 s; what is not closed by then would be cut off anyway.
+// A supervisor kills after 25 s; what is not closed by then would be cut off anyway. Work that is under way has 15 s of
+// them: what it holds then is left to its lease, and the rest can still be closed.
 const shutdownDeadlineMs = 24_000;
+const closeAllWithinMs = 22_000;
+const closeOneWithinMs = 15_000;
+
+/** Whether the work ended in time; what it throws then is thrown. It may go on afterwards, unheard. */
+const endsWithin = async (ms: number, work: Promise<void>): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
 
 const supervisorGone = 'supervisor gone';
 
@@ -79,9 +98,15 @@ export const runProcess = async (
   });
 
   const close = async (): Promise<void> => {
+    const startedAt = performance.now();
     for (const { what, close: closeOne } of closers.reverse()) {
       try {
-        await closeOne();
+        const leftMs = closeAllWithinMs - (performance.now() - startedAt);
+        const isClosed = await endsWithin(
+          Math.max(0, Math.min(closeOneWithinMs, leftMs)),
+          Promise.resolve().then(closeOne),
+        );
+        if (!isClosed) log.warn({ what }, 'was not closed in time, and is left as it is');
       } catch (error) {
         // The rest must still be closed; the exit code tells that this stop was not clean.
         log.error({ err: error, what }, 'could not be closed');
@@ -111,6 +136,10 @@ export const runProcess = async (
     exitCode = 1;
     if (!abort.signal.aborted) stop('fault');
   };
+  const abandon = (error: unknown): void => {
+    log.fatal({ err: error }, 'something hangs, so the process ends at once');
+    process.exit(1);
+  };
 
   process.on('SIGTERM', () => {
     stop('SIGTERM');
@@ -133,6 +162,7 @@ export const runProcess = async (
       metrics,
       onClose: (what, closeOne) => void closers.push({ what, close: closeOne }),
       fail,
+      abandon,
     });
     log.info('started');
   } catch (error) {

@@ -15,9 +15,9 @@ export interface Publisher {
    * within the deadline: they may still arrive then.
    */
   publish(records: readonly OutgoingRecord[], urgency?: Urgency): Promise<void>;
-  /** Connects ahead of the first record, so that readiness says something. Throws when Kafka cannot be reached. */
+  /** Connects ahead of the first record, so that readiness says something. Throws when Kafka is away for half a minute. */
   connect(): Promise<void>;
-  /** Waits for what is under way, then disconnects. */
+  /** Waits for what is under way, but for no longer than a few seconds, then disconnects. */
   close(): Promise<void>;
 }
 
@@ -42,6 +42,26 @@ interface Waiting {
 }
 
 const maxBatchBytes = 4_000_000;
+// Kafka's client would wait up to half a minute for a broker that is away: longer than a stop may take.
+const closeWithinMs = 4_000;
+const longestTryMs = 10_000;
+const connectWithinMs = 30_000;
+
+/** Rejects when the work takes longer; it goes on then, and nobody hears of it. */
+const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new InfrastructureError('kafka-away', `Kafka has not answered within ${ms} ms.`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+};
 const bytesOf = (records: readonly OutgoingRecord[]): number =>
   records.reduce((sum, { key, value }) => sum + key.length + value.length + 100, 0);
 
@@ -67,12 +87,15 @@ const groupByTopic = (batch: readonly Waiting[]) => {
  */
 export const createPublisher = (options: PublisherOptions): Publisher => {
   const limit = options.maxWaiting ?? { records: 100_000, bytes: 64_000_000 };
+  // An answer that got lost is noticed while callers still wait, so that a second try can reach them.
+  const tryMs = Math.min(longestTryMs, Math.ceil((options.deadlineMs * 3) / 5));
   let waiting: Waiting[] = [];
   let waitingRecords = 0;
   let waitingBytes = 0;
   let producer: Producer | undefined;
   let running: Promise<void> | undefined;
   let failuresInARow = 0;
+  let isClosing = false;
 
   const connectedProducer = async (): Promise<Producer> => {
     if (producer !== undefined) return producer;
@@ -83,7 +106,12 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
       retry: { retries: 1, initialRetryTime: 100 },
     });
-    await next.connect();
+    try {
+      await within(tryMs, next.connect());
+    } catch (error) {
+      next.disconnect().catch(() => undefined);
+      throw error;
+    }
     producer = next;
     return next;
   };
@@ -116,7 +144,7 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
     while (left.length > 0) {
       try {
         const current = await connectedProducer();
-        await current.sendBatch({ acks: -1, timeout: 5_000, topicMessages: groupByTopic(left) });
+        await within(tryMs, current.sendBatch({ acks: -1, timeout: 5_000, topicMessages: groupByTopic(left) }));
         failuresInARow = 0;
         options.onState?.(true);
         for (const entry of left) entry.resolve();
@@ -129,8 +157,8 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
           { err: error, failuresInARow },
           'Kafka did not take a batch; sending it again with a new producer',
         );
-        await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** failuresInARow, 2_000)));
-        left = left.filter((entry) => entry.expiresAt > Date.now());
+        await new Promise((resolve) => setTimeout(resolve, Math.min(50 * 2 ** failuresInARow, 1_000)));
+        left = left.filter((entry) => entry.expiresAt > performance.now() && !isClosing);
       }
     }
   };
@@ -138,7 +166,7 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
       waiting = waiting.filter((entry) => {
-        if (entry.expiresAt > Date.now()) return true;
+        if (entry.expiresAt > performance.now()) return true;
         waitingRecords -= entry.records.length;
         waitingBytes -= entry.bytes;
         return false;
@@ -174,7 +202,7 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
         waiting.push({
           records,
           bytes,
-          expiresAt: Date.now() + options.deadlineMs,
+          expiresAt: performance.now() + options.deadlineMs,
           resolve: settled(resolve),
           reject,
         });
@@ -184,13 +212,31 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
       });
     },
     connect: async () => {
-      await connectedProducer();
+      // A process that starts while its broker does must not end over it.
+      const giveUpAt = performance.now() + connectWithinMs;
+      for (;;) {
+        try {
+          await connectedProducer();
+          break;
+        } catch (error) {
+          if (performance.now() > giveUpAt) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+      }
       options.onState?.(true);
     },
     close: async () => {
-      while (running !== undefined) await running;
-      await producer?.disconnect();
-      producer = undefined;
+      const drained = async (): Promise<void> => {
+        while (running !== undefined) await running;
+        await producer?.disconnect();
+        producer = undefined;
+      };
+      // What Kafka does not take by then, its callers have been told or are told by their own deadline.
+      await within(closeWithinMs, drained()).catch((error: unknown) => {
+        isClosing = true;
+        options.log.warn({ err: error }, 'Kafka was away while the process stopped');
+        dropProducer();
+      });
     },
   };
 };

@@ -1,9 +1,10 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import type { Topic } from '../contracts/topics.ts';
-import { FenceError, FleetError } from '../errors.ts';
+import { FleetError } from '../errors.ts';
 import { backoffMs } from './backoff.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
 import type { BatchContext, ConsumerDefinition } from './define-consumer.ts';
+import type { Failpoint } from './failpoint.ts';
 import { kafkaClient, rawRecords } from './kafka.ts';
 import { processBatch } from './process-batch.ts';
 import type { ProcessScope } from './process.ts';
@@ -17,12 +18,17 @@ export interface ConsumerSettings {
   readonly workers: number;
   /** The consumer group, where it is not the definition's name. */
   readonly groupId?: string;
+  readonly passFailpoint?: (point: Failpoint) => void;
 }
 
 const heartbeatMs = 3_000;
 const fetchedPartitions = 12;
 const commitEveryMs = 1_000;
-const stuckAfterMs = 60_000;
+// An ESP call may take half a minute and the wait for Postgres as long again before anything is heard of a batch.
+// The sooner it is looked again, the sooner mail goes on when an ESP is back.
+const noEspPauseMs = 3_000;
+const watchEveryMs = 2_000;
+const stuckAfterLooks = 25;
 
 /**
  * The one loop over kafkajs. Per chunk of a batch: handle, publish, resolve; commits are explicit and never past what is
@@ -37,11 +43,21 @@ export const runConsumer = async <T>(
 ): Promise<void> => {
   const { log, health, metrics, signal } = scope;
   const groupId = settings.groupId ?? definition.name;
-  const kafka = kafkaClient(settings.KAFKA_BROKERS, `mailfleet-${definition.name}`, log);
+  const resets = metrics.counter(
+    'consumer_offset_resets_total',
+    'Times that records were gone before this group had read them: look for what was lost.',
+    ['group'],
+  );
+  const kafka = kafkaClient(settings.KAFKA_BROKERS, `mailfleet-${definition.name}`, log, (report) => {
+    if (!report.startsWith('Offset out of range, resetting')) return;
+    resets({ group: groupId });
+    log.error({ group: groupId }, 'records were removed before they were read; reading goes on with what is left');
+  });
   const topicsByName = new Map<string, Topic<T>>(definition.topics.map((topic) => [topic.name, topic]));
   const breakers = new Map<string, Breaker>();
   const failures = new Map<string, number>();
-  const underWay = new Map<string, number>();
+  /** Looks of the watchdog since a chunk that is under way last told of progress, by its place. */
+  const idleLooks = new Map<string, number>();
 
   const count = metrics.counter('consumer_records_total', 'Records finished, by outcome.', [
     'group',
@@ -82,8 +98,9 @@ export const runConsumer = async <T>(
   ): Promise<void> => {
     const { batch } = payload;
     const place = `${batch.topic}:${batch.partition}`;
-    const breaker = breakers.get(place) ?? createBreaker();
-    breakers.set(place, breaker);
+    // Of all partitions together: what a bad deploy breaks, it breaks on each of them.
+    const breaker = breakers.get(batch.topic) ?? createBreaker();
+    breakers.set(batch.topic, breaker);
     const lost = new AbortController();
     let heartbeatFault: Error | undefined;
     const beat = (): void => {
@@ -98,14 +115,17 @@ export const runConsumer = async <T>(
       lost.abort();
     };
     signal.addEventListener('abort', onStop);
-    const startedAt = Date.now();
-    underWay.set(place, startedAt);
+    const startedAt = performance.now();
+    idleLooks.set(place, 0);
     const context: BatchContext = {
       topic: batch.topic,
       partition: batch.partition,
       cluster,
       highWatermark: BigInt(batch.highWatermark),
       signal: lost.signal,
+      progress: () => {
+        if (idleLooks.has(place)) idleLooks.set(place, 0);
+      },
     };
     try {
       const result = await processBatch(definition, topic, chunk, context, {
@@ -122,14 +142,14 @@ export const runConsumer = async <T>(
       for (const outcome of ['handled', 'dead', 'skipped'] as const) {
         if (result[outcome] > 0) count({ group: groupId, topic: batch.topic, outcome }, result[outcome]);
       }
-      duration((Date.now() - startedAt) / 1_000, { group: groupId, topic: batch.topic });
+      duration((performance.now() - startedAt) / 1_000, { group: groupId, topic: batch.topic });
     } catch (error) {
       // A handler that gave up because the partition is lost must not hide why: only kafkajs knows how to join again.
       throw heartbeatFault ?? error;
     } finally {
       clearInterval(timer);
       signal.removeEventListener('abort', onStop);
-      underWay.delete(place);
+      idleLooks.delete(place);
     }
     if (heartbeatFault !== undefined) throw heartbeatFault;
   };
@@ -138,14 +158,11 @@ export const runConsumer = async <T>(
     const place = `${payload.batch.topic}:${payload.batch.partition}`;
     const failed = (failures.get(place) ?? 0) + 1;
     failures.set(place, failed);
-    const waitMs = backoffMs(failed, 250, 10_000, Math.random());
+    const waitMs = backoffMs(failed, 250, error.code === 'no-esp' ? noEspPauseMs : 10_000, Math.random());
     log.warn({ err: error, place, failed, waitMs }, 'the partition waits and gets the same records again');
-    if (error.code === 'breaker-open' || error instanceof FenceError) health.ready('records', false);
-    const resume = payload.pause();
-    setTimeout(() => {
-      if (error.code === 'breaker-open') breakers.get(place)?.close();
-      resume();
-    }, waitMs).unref();
+    // An ESP that is away is no reason to send the process no more traffic; whatever else stops a partition is.
+    if (error.code !== 'no-esp') health.ready('records', false);
+    setTimeout(payload.pause(), waitMs).unref();
   };
 
   const eachBatch = async (payload: EachBatchPayload): Promise<void> => {
@@ -153,15 +170,16 @@ export const runConsumer = async <T>(
     const topic = topicsByName.get(batch.topic);
     if (topic === undefined) return;
     const records = rawRecords(payload);
-    let committedAt = Date.now();
+    let committedAt = performance.now();
     let finished: bigint | undefined;
     const commit = async (): Promise<void> => {
       if (finished === undefined) return;
       const offset = String(finished + 1n);
+      settings.passFailpoint?.('before-offset-commit');
       await payload.commitOffsetsIfNecessary({
         topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }],
       });
-      committedAt = Date.now();
+      committedAt = performance.now();
     };
     for (let start = 0; start < records.length; start += definition.maxRecords) {
       if (!payload.isRunning() || payload.isStale() || signal.aborted) break;
@@ -179,9 +197,9 @@ export const runConsumer = async <T>(
         finished = last.offset;
         payload.resolveOffset(String(finished));
       }
-      if (failures.delete(`${batch.topic}:${batch.partition}`)) health.ready('records', true);
+      if (failures.delete(`${batch.topic}:${batch.partition}`) && failures.size === 0) health.ready('records', true);
       await payload.heartbeat();
-      if (Date.now() - committedAt > commitEveryMs) await commit();
+      if (performance.now() - committedAt > commitEveryMs) await commit();
     }
     // With the control records behind the last one, so that a transactional producer leaves no lag.
     if (finished !== undefined && finished === records.at(-1)?.offset) finished = BigInt(batch.lastOffset());
@@ -193,16 +211,20 @@ export const runConsumer = async <T>(
   };
 
   const stuck = (): string | undefined => {
-    for (const [place, since] of underWay) {
-      if (Date.now() - since > stuckAfterMs) return `${place} has been in the same records for over 60 s`;
+    for (const [place, looks] of idleLooks) {
+      if (looks >= stuckAfterLooks)
+        return `${place} has been in the same records for ${(looks * watchEveryMs) / 1_000} s without any progress`;
     }
     return undefined;
   };
   health.watch(stuck);
+  // Looks are counted, not seconds: a process that was stopped for a while is not stuck when it goes on.
   const watchdog = setInterval(() => {
+    for (const [place, looks] of idleLooks) idleLooks.set(place, looks + 1);
     const what = stuck();
-    if (what !== undefined) scope.fail(new Error(what));
-  }, 5_000);
+    // What hangs cannot be closed; its partitions go to others as soon as its session ends.
+    if (what !== undefined) scope.abandon(new Error(what));
+  }, watchEveryMs);
   watchdog.unref();
 
   health.ready(groupId, false);

@@ -8,6 +8,9 @@ export interface Ticker {
   tick(): Promise<boolean>;
 }
 
+const watchEveryMs = 2_000;
+const stuckAfterLooks = 25;
+
 const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const wake = (): void => {
@@ -26,18 +29,26 @@ const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
 export const runTicker = (ticker: Ticker, scope: ProcessScope): void => {
   const { log, health, metrics, signal } = scope;
   const duration = metrics.histogram(`ticker_${ticker.name.replaceAll('-', '_')}_seconds`, 'Time of one tick.');
-  let tickStartedAt: number | undefined;
+  let looksInTick: number | undefined;
   health.ready(ticker.name, false);
-  health.watch(() =>
-    tickStartedAt !== undefined && Date.now() - tickStartedAt > 60_000
-      ? `${ticker.name} has been in one tick for over 60 s`
-      : undefined,
-  );
+  const stuck = (): string | undefined =>
+    looksInTick !== undefined && looksInTick >= stuckAfterLooks
+      ? `${ticker.name} has been in one tick for ${(looksInTick * watchEveryMs) / 1_000} s`
+      : undefined;
+  health.watch(stuck);
+  // Looks are counted, not seconds: a process that was stopped for a while is not stuck when it goes on.
+  const watchdog = setInterval(() => {
+    if (looksInTick !== undefined) looksInTick += 1;
+    const what = stuck();
+    if (what !== undefined) scope.abandon(new Error(what));
+  }, watchEveryMs);
+  watchdog.unref();
 
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
       let hasMore = false;
-      tickStartedAt = Date.now();
+      const startedAt = performance.now();
+      looksInTick = 0;
       try {
         hasMore = await ticker.tick();
         health.ready(ticker.name, true);
@@ -46,8 +57,8 @@ export const runTicker = (ticker: Ticker, scope: ProcessScope): void => {
         health.ready(ticker.name, false);
         log.warn({ err: error, ticker: ticker.name }, 'a tick failed and is tried again');
       } finally {
-        duration((Date.now() - tickStartedAt) / 1_000);
-        tickStartedAt = undefined;
+        duration((performance.now() - startedAt) / 1_000);
+        looksInTick = undefined;
       }
       if (!hasMore) await sleep(ticker.everyMs, signal);
     }
@@ -55,5 +66,8 @@ export const runTicker = (ticker: Ticker, scope: ProcessScope): void => {
   const running = loop().catch((error: unknown) => {
     scope.fail(error);
   });
-  scope.onClose(`ticker ${ticker.name}`, () => running);
+  scope.onClose(`ticker ${ticker.name}`, () => {
+    clearInterval(watchdog);
+    return running;
+  });
 };

@@ -5,17 +5,17 @@ import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makeKey } from '../../shared/domain/api-key.ts';
 import { startTestFleet, type TestFleet } from '../support/fleet.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { startCutProxy, type CutProxy } from '../support/cut-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
-let proxy: TcpProxy;
+let proxy: CutProxy;
 let fleet: TestFleet;
 beforeAll(async () => {
   database = await createTestDatabase();
   const url = new URL(database.url);
-  proxy = await startTcpProxy(Number(url.port));
+  proxy = await startCutProxy(Number(url.port));
   url.hostname = '127.0.0.1';
   url.port = String(proxy.port);
   fleet = await startTestFleet({ processes: ['ingress'], env: { DATABASE_URL: url.href } });

@@ -75,6 +75,9 @@ export const messages = pgTable(
     leaseUntil: at('lease_until'),
     dueAt: at('due_at'),
     claimedAt: at('claimed_at'),
+    /** The attempt of which nobody knows whether it was sent, and the lease it was made under; null when there is none. */
+    unsureAttempt: smallint('unsure_attempt'),
+    unsureToken: uuid('unsure_token'),
     duplicateSuspected: boolean('duplicate_suspected').notNull().default(false),
     providerMessageId: text('provider_message_id'),
     reason: text('reason'),
@@ -112,6 +115,23 @@ export const attempts = pgTable(
     error: text('error'),
   },
   (table) => [primaryKey({ columns: [table.messageId, table.number] })],
+);
+
+/**
+ * Calls of ESPs that know their own repeats, written before they are made: made again with the same messages in the same
+ * order, such a call mails nobody twice. Kept for as long as the ESP remembers it.
+ */
+export const espCalls = pgTable(
+  'esp_calls',
+  {
+    id: uuid('id').primaryKey(),
+    esp: text('esp').notNull(),
+    leaseToken: uuid('lease_token').notNull(),
+    messageIds: uuid('message_ids').array().notNull(),
+    attempts: smallint('attempts').array().notNull(),
+    madeAt: at('made_at').notNull().defaultNow(),
+  },
+  (table) => [index('esp_calls_lease').on(table.leaseToken), index('esp_calls_made').on(table.madeAt)],
 );
 
 /** What ESPs told, once each. */

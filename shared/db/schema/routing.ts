@@ -138,6 +138,10 @@ export const espHealth = pgTable('esp_health', {
   changedRound: bigint('changed_round', { mode: 'number' }),
   /** The last round in which somebody took this ESP's probe. */
   probeRound: bigint('probe_round', { mode: 'number' }).notNull().default(-1),
+  /** When it last did well after it had not: what waited for it may go then. */
+  recoveredAt: at('recovered_at'),
+  /** Until when it asked to be left alone. */
+  restUntil: at('rest_until'),
   version: bigint('version', { mode: 'number' }).notNull(),
   updatedAt: at('updated_at').notNull().defaultNow(),
 });

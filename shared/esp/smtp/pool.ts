@@ -53,7 +53,7 @@ export const createSmtpPool = (place: SmtpPlace, size: number): SmtpPool => {
 
   const offer = (connection: SMTPConnection): void => {
     const waiter = waiters.shift();
-    if (waiter === undefined) idle.push({ connection, since: Date.now() });
+    if (waiter === undefined) idle.push({ connection, since: performance.now() });
     else {
       busy += 1;
       waiter.take(connection);
@@ -141,7 +141,7 @@ export const createSmtpPool = (place: SmtpPlace, size: number): SmtpPool => {
   };
 
   const keepAlive = setInterval(() => {
-    const before = Date.now() - keepAliveMs;
+    const before = performance.now() - keepAliveMs;
     const quiet = idle.filter(({ since }) => since <= before);
     for (const line of quiet) {
       idle.splice(idle.indexOf(line), 1);
@@ -156,9 +156,14 @@ export const createSmtpPool = (place: SmtpPlace, size: number): SmtpPool => {
   };
 
   const sendOnce = async (message: SmtpMessage, options: SendOptions, deadline: number): Promise<SmtpResult> => {
-    const line = await acquire(Math.max(1, Math.min(options.connectTimeoutMs, deadline - Date.now())));
+    const line = await acquire(Math.max(1, Math.min(options.connectTimeoutMs, deadline - performance.now())));
     if ('kind' in line) return line;
-    const result = await handOver(line, message, Math.max(1, deadline - Date.now()));
+    // A process that was stopped meanwhile must not begin what its claim no longer covers.
+    if (performance.now() >= deadline) {
+      giveBack(line);
+      return smtpFailure('connect', 'ECONNECTTIMEOUT', 'a connection was free only after the deadline');
+    }
+    const result = await handOver(line, message, Math.max(1, deadline - performance.now()));
     // After a refusal the session still holds the refused envelope; the answer need not wait for it to be forgotten.
     if (result.kind === 'failed' && !line.destroyed) {
       void resetSession(line, options.connectTimeoutMs).then(() => {
@@ -181,10 +186,10 @@ export const createSmtpPool = (place: SmtpPlace, size: number): SmtpPool => {
     send: async (message, options) => {
       if (isClosed) return smtpFailure('connect', 'ECLOSED', 'the connections are closed');
       if (!isWarm) warmUp();
-      const deadline = Date.now() + options.totalTimeoutMs;
+      const deadline = performance.now() + options.totalTimeoutMs;
       let result = await sendOnce(message, options, deadline);
       // After a restart of the relay every warm connection is dead; the one after them is new.
-      for (let again = 0; again < size && diedBefore(result) && Date.now() < deadline; again += 1) {
+      for (let again = 0; again < size && diedBefore(result) && performance.now() < deadline; again += 1) {
         result = await sendOnce(message, options, deadline);
       }
       return result;

@@ -51,6 +51,8 @@ export const createSparkpost = ({ name, apiKey, baseUrl }: SparkpostSettings): E
   return {
     name,
     kind: 'sparkpost',
+    // By the Idempotency-Key, which is made from the attempts of the call.
+    knowsRepeats: true,
     limits: {
       deliveriesPerCall: sparkpostMaxRecipients,
       // The provider's limit is 20 MB of content; our measure of a call is an estimate.

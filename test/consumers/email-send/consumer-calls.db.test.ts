@@ -53,7 +53,7 @@ const callsWith = (esps: readonly Esp[], limits: Readonly<Record<string, FleetLi
     { latest: () => ({}), limitsOf: (esp) => limits[esp] },
     patienceMs,
   );
-const bulk = { messageClass: 'bulk', isProbe: false } as const;
+const bulk = { messageClass: 'bulk', isProbe: false, leaseToken: 'lease' } as const;
 const idsOf = (answers: readonly DeliveryAnswer[]) =>
   answers.map((answer) => (answer.outcome === 'accepted' ? answer.providerMessageId : answer.outcome));
 
@@ -87,7 +87,7 @@ describe('A call of an ESP with limits', () => {
 
   it('waits for its rate no longer than its patience', async () => {
     const { esp, calls } = espOf('ses');
-    const sender = callsWith([esp], { ses: await limit('ses', { perSecond: 10 }) }, 0);
+    const sender = callsWith([esp], { ses: await limit('ses', { perSecond: 10 }) }, 100);
     await sender.send('ses', deliveries(10), bulk);
     const [answer] = await sender.send('ses', deliveries(10), bulk);
     expect(answer).toMatchObject({ outcome: 'unavailable', reason: 'throttled', code: 'over-budget' });
@@ -122,7 +122,7 @@ describe('Messages beyond an ESP’s budget', () => {
     const leaseToken = '00000000-0000-4000-8000-000000000001';
     await insertAndClaim(database.pool, rows, leaseToken);
     const messages = rows.map(({ id }): ClaimedMessage => ({
-      ...{ id, leaseToken, messageClass: 'bulk', attempt: 1, createdAtMs: Date.now() },
+      ...{ id, leaseToken, messageClass: 'bulk', attempt: 1, createdAtMs: performance.now() },
       ...{ candidates: ['ses', 'smtp'], isAnyLeftOut: false, delivery: delivery(id) },
     }));
     await deliverMessages(messages, ports);

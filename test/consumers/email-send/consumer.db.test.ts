@@ -94,11 +94,19 @@ const processOf = (
     lane: 'email-send',
     topic,
     configuredEsps: names,
-    claims: claimsOn(pool, 'email-send', weighing, routing, content),
+    claims: claimsOn(
+      pool,
+      'email-send',
+      weighing,
+      routing,
+      content,
+      new Set(esps.filter((esp) => esp.knowsRepeats === true).map((esp) => esp.name)),
+    ),
     noteKeys: noteKeysIn(pool),
     content,
     senders: sendersOn(pool, Date.now),
     ports: { ...ports, ...more.ports },
+    gate: routing,
   });
   return (values: readonly SendRecord[], first = 0, headers: Readonly<Record<string, string>> = {}) =>
     consumer.handleBatch(
@@ -575,13 +583,107 @@ describe('An ESP that is sick', () => {
     expect(alpha.got).toHaveLength(5);
   });
 
-  it('is tried like a well one when all are sick', async () => {
+  it('gets one message a round when all are sick; the rest waits on its topic', async () => {
     await isSick('alpha');
     await isSick('beta');
-    const [alpha, beta] = twoEsps();
+    const [alpha, beta] = [espOf('alpha', () => outage), espOf('beta', () => outage)];
+    const handle = processOf([alpha.esp, beta.esp]);
+    const waiting = Array.from({ length: 20 }, (_, index) => recordsOf(request(1), `req_${index}`)).flat();
+    await expect(handle(waiting)).rejects.toMatchObject({ code: 'no-esp', retryable: true });
+    expect(alpha.got.length + beta.got.length).toBeLessThanOrEqual(2);
+    expect(alpha.got.length + beta.got.length).toBeGreaterThan(0);
+    await expect(handle(waiting)).rejects.toMatchObject({ code: 'no-esp' });
+    const { rows } = await database.pool.query<{ n: number }>('select count(*)::int as n from messages');
+    expect(rows[0]?.n).toBeLessThanOrEqual(2);
+  });
+
+  it('is used when nobody is well and its last probe was taken', async () => {
+    await isSick('alpha');
+    await isSick('beta');
+    await database.pool.query(`update esp_health set good_rounds = 1, bad_rounds = 0 where esp = 'beta'`);
+    const [alpha, beta] = [espOf('alpha', () => outage), espOf('beta')];
     await processOf([alpha.esp, beta.esp])(recordsOf(request(10), 'req_1'));
-    expect([alpha.got.length, beta.got.length]).toEqual([5, 5]);
     expect(await statuses()).toEqual({ sent: 10 });
+    expect(beta.got.length).toBe(10);
+  });
+});
+
+describe('An ESP that knows its repeats', () => {
+  const knowing = (answer?: (delivery: Delivery) => DeliveryAnswer) => {
+    const calls: (readonly Delivery[])[] = [];
+    const { esp } = espOf('alpha', answer);
+    const limits = { ...someLimits, oneContentPerCall: true };
+    const noting: Esp = {
+      ...esp,
+      limits,
+      knowsRepeats: true,
+      send: (deliveries, options) => {
+        calls.push(deliveries);
+        return esp.send(deliveries, options);
+      },
+    };
+    return { esp: noting, calls };
+  };
+  const dies = { record: () => Promise.reject(new InfrastructureError('postgres-away', 'away')) };
+  const releaseAll = async (): Promise<SendRecord[]> => {
+    await database.pool.query(`update messages set lease_until = now() - interval '1 s' where status = 'sending'`);
+    await expireLeases(database.pool, unknownWindowMs);
+    await database.pool.query(`update messages set due_at = now() - interval '1 s' where status = 'unknown'`);
+    await releaseUnknown(database.pool);
+    const due = await takeDueMessages(database.pool, 1_000);
+    return due.map(({ id }) => ({ due: [id] }));
+  };
+  const flagged = async (): Promise<number> => {
+    const { rows } = await database.pool.query<{ n: number }>(
+      'select count(*)::int as n from messages where duplicate_suspected',
+    );
+    return rows[0]?.n ?? 0;
+  };
+
+  it.each([1, 250])('gets the same call again after a process died in it: %d recipients', async (recipients) => {
+    const alpha = knowing();
+    const beta = espOf('beta');
+    const asked = recordsOf(request(recipients, { esps: ['alpha'] }), 'req_1');
+    await expect(processOf([alpha.esp, beta.esp], { ports: dies })(asked)).rejects.toMatchObject({
+      code: 'postgres-away',
+    });
+    await waitFor(() => alpha.calls.length === Math.ceil(recipients / someLimits.deliveriesPerCall), {
+      what: 'every call of it having been made',
+    });
+    const before = alpha.calls.map((call) => call.map(({ attemptId, to }) => [attemptId, to.email]));
+    alpha.calls.length = 0;
+    // Its messages come back in any order, over several records.
+    const due = await releaseAll();
+    expect(due).toHaveLength(recipients);
+    await processOf([alpha.esp, beta.esp])(due);
+    const again = alpha.calls.map((call) => call.map(({ attemptId, to }) => [attemptId, to.email]));
+    expect(new Set(again.map((call) => JSON.stringify(call)))).toEqual(
+      new Set(before.map((call) => JSON.stringify(call))),
+    );
+    expect(await statuses()).toEqual({ sent: recipients });
+    expect([beta.got.length, await flagged()]).toEqual([0, 0]);
+  });
+
+  it('gives its mail to others, flagged, when its repeats are not answered either', async () => {
+    const alpha = knowing(() => unknown);
+    const beta = espOf('beta');
+    const handle = processOf([alpha.esp, beta.esp]);
+    await weightsAre({ alpha: 1_000, beta: 0 });
+    await handle(recordsOf(request(3), 'req_1'));
+    for (let round = 0; round < 3; round += 1) await handle(await releaseAll());
+    expect(alpha.calls).toHaveLength(3);
+    expect(await statuses()).toEqual({ sent: 3 });
+    expect([beta.got.length, await flagged()]).toEqual([3, 3]);
+  });
+
+  it('is not asked twice with a one-time code: that goes elsewhere at once', async () => {
+    const alpha = knowing(() => unknown);
+    const beta = espOf('beta');
+    const handle = processOf([alpha.esp, beta.esp]);
+    await weightsAre({ alpha: 1_000, beta: 0 });
+    await handle(recordsOf(request(1, { class: 'otp' }), 'req_1'));
+    await handle(await releaseAll());
+    expect([alpha.calls.length, beta.got.length, await flagged()]).toEqual([1, 1, 1]);
   });
 });
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { asProbe } from '../../../consumers/email-send/claimed-message.ts';
-import { byWeight, orderEsps, orderStored, probedOnly } from '../../../consumers/email-send/order-esps.ts';
+import {
+  byWeight,
+  isNobodyLeft,
+  orderEsps,
+  orderStored,
+  probedOnly,
+} from '../../../consumers/email-send/order-esps.ts';
 import type { Allowance } from '../../../shared/domain/esp-health.ts';
 
 const weights = { ses: 100, postmark: 450, sendgrid: 450 };
@@ -56,13 +62,21 @@ describe('The order in which ESPs are asked', () => {
     expect([candidates, isAnyLeftOut]).toEqual([['postmark', 'sendgrid', 'ses'], false]);
   });
 
-  it('tries the sick when all are sick', () => {
+  it('tries the sick that answered their last probe when nobody is well, and else nobody', () => {
     const sick = allowed({ ses: 'probe', postmark: 'probe', sendgrid: 'probe' });
-    expect(orderEsps('ses', weights, sick).candidates).toEqual(['ses', 'postmark', 'sendgrid']);
-    expect(probedOnly(Object.keys(weights), sick)).toEqual([]);
-    expect(probedOnly(Object.keys(weights), allowed({ ses: 'none', postmark: 'drain', sendgrid: 'probe' }))).toEqual(
-      [],
-    );
+    expect(orderEsps('ses', weights, sick)).toEqual({ candidates: ['ses'], isAnyLeftOut: true });
+    expect(probedOnly(Object.keys(weights), sick)).toEqual(Object.keys(weights));
+    const answering = { ...sick, postmark: { kind: 'probe', isAnswering: true } } as const;
+    expect(orderEsps('ses', weights, answering).candidates).toEqual(['postmark']);
+    expect(probedOnly(Object.keys(weights), answering)).not.toContain('postmark');
+  });
+
+  it.each([
+    ['all are sick', { ses: 'probe', postmark: 'none', sendgrid: 'probe' }, true],
+    ['one is well', { ses: 'probe', postmark: 'share', sendgrid: 'probe' }, false],
+    ['one only drains', { ses: 'probe', postmark: 'drain', sendgrid: 'none' }, false],
+  ] as const)('knows whether nobody is left: %s', (_, kinds, expected) => {
+    expect(isNobodyLeft(Object.keys(weights), allowed(kinds))).toBe(expected);
   });
 
   it('stays with the planned one when nobody is left', () => {

@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { contentPurge, dueTicker, keyPurge, outboxTicker, reaper } from '../../../consumers/scheduler/tickers.ts';
+import {
+  contentPurge,
+  dueTicker,
+  keyPurge,
+  outboxTicker,
+  reaper,
+  wakeTicker,
+} from '../../../consumers/scheduler/tickers.ts';
 import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import { sendRecord } from '../../../shared/contracts/email.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';
 import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
 import { writeOutbox } from '../../../shared/db/outbox.ts';
+import { noteRecovery } from '../../../shared/db/esp-health.ts';
 import { insertRequests } from '../../../shared/db/requests.ts';
 import { InfrastructureError } from '../../../shared/errors.ts';
 import { createLog } from '../../../shared/runtime/log.ts';
@@ -93,7 +101,7 @@ describe('The scheduler', () => {
     expect(idsIn(published)).toEqual([id]);
   });
 
-  it('turns a claim that ran out into unknown, and what is unknown for too long into a flagged attempt', async () => {
+  it('turns a claim that ran out into unknown, and what is unknown for too long into one that is due again', async () => {
     const { deps, published } = world();
     await insertRequests(database.pool, [aRequest('r')]);
     const id = await store('r', `lease_until = now() - interval '1 s'`);
@@ -102,9 +110,29 @@ describe('The scheduler', () => {
     expect((await storedMessage(database.pool, id)).status).toBe('unknown');
     await alterMessage(database.pool, id, `due_at = now() - interval '1 s'`);
     await ticker.tick();
-    expect(await storedMessage(database.pool, id)).toMatchObject({ status: 'queued', duplicate_suspected: true });
+    // Whoever claims it decides whether it may come twice: not by a repeat of the very same call.
+    expect(await storedMessage(database.pool, id)).toMatchObject({ status: 'queued', duplicate_suspected: false });
+    const { rows } = await database.pool.query('select unsure_attempt from messages where id = $1', [id]);
+    expect(rows).toEqual([{ unsure_attempt: 1 }]);
     await dueTicker(deps).tick();
     expect(idsIn(published)).toEqual([id]);
+  });
+
+  it('wakes what waited for an ESP that is back, once', async () => {
+    const { deps } = world();
+    await insertRequests(database.pool, [aRequest('r')]);
+    const waits = `status = 'queued', attempt = 3, due_at = now() + interval '10 minutes', updated_at = now() - interval '1 minute'`;
+    const id = await store('r', waits);
+    const dueInMs = async (): Promise<number> => (await storedMessage(database.pool, id)).due_in_ms ?? Infinity;
+    const ticker = wakeTicker(deps);
+    await ticker.tick();
+    expect(await dueInMs()).toBeGreaterThan(60_000);
+    await noteRecovery(database.pool, 'ses');
+    await ticker.tick();
+    expect(await dueInMs()).toBeLessThanOrEqual(2_000);
+    await alterMessage(database.pool, id, waits.replace("- interval '1 minute'", ''));
+    await ticker.tick();
+    expect(await dueInMs()).toBeGreaterThan(60_000);
   });
 
   it('removes large content after its last use, and never before', async () => {

@@ -90,7 +90,7 @@ describe('Claiming messages that are due', () => {
   it('makes the next attempt, through the ESP that was chosen', async () => {
     const id = await store(due);
     const next = randomUUID();
-    await claimDue(database.pool, [{ id, esp: 'postmark', leaseMs: 20_000 }], next);
+    await claimDue(database.pool, [{ id, esp: 'postmark', leaseMs: 20_000, isRepeat: false }], next);
     expect(await storedMessage(database.pool, id)).toMatchObject({
       status: 'sending',
       attempt: 2,
@@ -105,7 +105,7 @@ describe('Claiming messages that are due', () => {
     const first = await openTransaction(database.pool);
     expect(await lockDueMessages(first.db, [id])).toHaveLength(1);
     expect(await lockDueMessages(database.pool, [id])).toEqual([]);
-    await claimDue(first.db, [{ id, esp: 'ses', leaseMs: 1_000 }], token);
+    await claimDue(first.db, [{ id, esp: 'ses', leaseMs: 1_000, isRepeat: false }], token);
     await first.commit();
     expect(await lockDueMessages(database.pool, [id])).toEqual([]);
   });

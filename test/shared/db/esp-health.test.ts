@@ -2,12 +2,14 @@ import { expect, it } from '@jest/globals';
 import {
   addCalls,
   closedRounds,
+  noteRests,
   routingChannel,
   storeHealth,
   takeProbes,
   type RoundCalls,
   type StoredHealth,
 } from '../../../shared/db/esp-health.ts';
+import { lastRecovery } from '../../../shared/db/due-messages.ts';
 import { loadEspStates } from '../../../shared/db/esp-states.ts';
 import { listenTo } from '../../../shared/db/listen.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -133,6 +135,30 @@ it('takes a probe away from nobody when its taker’s transaction fails', async 
   });
   await expect(failed).rejects.toThrow('killed before the commit');
   expect(await takeProbes(database.pool, ['ses'], aDay)).toEqual(['ses']);
+});
+
+it('leaves an ESP alone for as long as it asked, and then lets one probe ask for all', async () => {
+  await noteRests(database.pool, new Map([['ses', 60_000]]));
+  await noteRests(database.pool, new Map([['ses', 10_000]]));
+  const { byEsp } = await loadEspStates(database.pool, aDay);
+  expect(byEsp['ses']).toMatchObject({ isResting: true });
+  expect(byEsp['ses']?.restMs).toBeGreaterThan(30_000);
+  expect(await takeProbes(database.pool, ['ses'], aDay)).toEqual([]);
+  await database.pool.query(`update esp_health set rest_until = now() - interval '1 s'`);
+  expect(await takeProbes(database.pool, ['ses'], aDay)).toEqual(['ses']);
+  expect((await loadEspStates(database.pool, aDay)).byEsp['ses']).toMatchObject({ isResting: true, restMs: 0 });
+  await storeHealth(database.pool, health(1));
+  expect((await loadEspStates(database.pool, aDay)).byEsp['ses']).toMatchObject({ isResting: false });
+});
+
+it('tells when an ESP does well again after it had not', async () => {
+  await storeHealth(database.pool, health(1, { goodRounds: 0, badRounds: 2, state: 'unhealthy' }));
+  expect(await lastRecovery(database.pool)).toBeUndefined();
+  await storeHealth(database.pool, health(2, { goodRounds: 1, badRounds: 0, state: 'unhealthy' }));
+  const first = await lastRecovery(database.pool);
+  expect(first).toBeDefined();
+  await storeHealth(database.pool, health(3, { goodRounds: 2, badRounds: 0, state: 'unhealthy' }));
+  expect(await lastRecovery(database.pool)).toBe(first);
 });
 
 it('of an ESP that was only probed is like new, and the first round after that is kept', async () => {

@@ -107,6 +107,15 @@ describe('The keys of records', () => {
   });
 });
 
+it('refuses another body also when nobody holds the key any more: the first may be on its way', async () => {
+  await take();
+  await settle(false);
+  expect(await take('other')).toBe('other-body');
+  await database.pool.query(`update idempotency_keys set locked_until = now() - interval '1 s'`);
+  expect(await take('other')).toBe('other-body');
+  expect(await take()).toBe('new');
+});
+
 it('is each account’s own', async () => {
   await take();
   expect(await take('other', 'key', 'acme')).toBe('new');

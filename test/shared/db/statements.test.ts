@@ -20,6 +20,7 @@ const pieces: Readonly<Record<string, readonly string[]>> = {
   'shared/db/accounts.ts': ['columns', 'accountsChannel'],
   'shared/db/api-keys.ts': ['columns', 'accountsChannel'],
   'shared/db/apply-migrations.ts': ['journal'],
+  'shared/db/claim-messages.ts': ['repeatWithinHours'],
   'shared/db/completeness.ts': ['settledAfter', 'counted'],
   'shared/db/erase-recipient.ts': ['messagesPerStep', 'lettersPerStep'],
   'shared/db/esp-controls.ts': ['routingChannel'],
@@ -32,7 +33,14 @@ const pieces: Readonly<Record<string, readonly string[]>> = {
   'shared/db/retention.ts': ['name'],
   'shared/db/seeded-rows.ts': ['sums', 'less', 'sameHour', 'isEmpty', 'routes', 'sameRoute'],
   'shared/db/sender-statistics.ts': ['sums'],
-  'shared/db/statistics.ts': ["columns.join(', ')", 'columnArrays(6)', 'columnArrays(5)', 'columnArrays(4)', 'added'],
+  'shared/db/statistics.ts': [
+    "columns.join(', ')",
+    'columnArrays(6)',
+    'columnArrays(5)',
+    'columnArrays(4)',
+    'added',
+    'cohortsKeptMs / 1_000',
+  ],
   'shared/db/weight-decisions.ts': ['columns'],
 };
 

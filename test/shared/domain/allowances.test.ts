@@ -31,6 +31,7 @@ describe('What an ESP may have', () => {
     ['was paused', { mode: 'paused' }, { kind: 'none' }, 'paused'],
     ['was paused while sick', { mode: 'paused', health: sick }, { kind: 'none' }, 'paused'],
     ['drains', { mode: 'draining', health: sick }, { kind: 'drain' }, 'draining: nothing new'],
+    ['asked to be left alone', { isResting: true }, { kind: 'probe' }, 'resting, as it asked: probes only'],
     ['may have probes', { mode: 'probe-only' }, { kind: 'probe' }, 'probes only, as an operator decided'],
   ])('that %s', (_, state, allowance, words) => {
     expect(allowanceIn(state, 100, thresholds)).toEqual(allowance);
@@ -38,7 +39,7 @@ describe('What an ESP may have', () => {
   });
 
   it('counts the quiet rounds since a good probe', () => {
-    expect(allowanceIn({ health: probed }, 105, thresholds)).toEqual({ kind: 'probe' });
+    expect(allowanceIn({ health: probed }, 105, thresholds)).toEqual({ kind: 'probe', isAnswering: true });
     expect(allowanceIn({ health: probed }, 106, thresholds)).toEqual({ kind: 'share', most: 0.05 });
     expect(allowanceIn({ health: probed }, 111, thresholds)).toEqual({ kind: 'any' });
   });

@@ -33,14 +33,13 @@ describe('The breaker', () => {
     expect(after(...times(49, true), false, ...times(49, true), ...times(250, false))).toBe(false);
   });
 
-  it('begins afresh once it is closed', () => {
+  it('stays open for every further fault until records are handled again', () => {
     const breaker = createBreaker();
     for (let index = 0; index < 60; index += 1) breaker.record(true);
-    breaker.close();
-    expect(breaker.isOpen).toBe(false);
-    for (let index = 0; index < 49; index += 1) breaker.record(true);
-    expect(breaker.isOpen).toBe(false);
+    expect(breaker.isOpen).toBe(true);
     breaker.record(true);
     expect(breaker.isOpen).toBe(true);
+    breaker.record(false);
+    expect(breaker.isOpen).toBe(false);
   });
 });

@@ -138,6 +138,7 @@ export const startConsumer = async <T>(
       metrics: createMetrics('test'),
       onClose: (_, close) => void closers.push(close),
       fail: (error) => void failures.push(error),
+      abandon: (error) => void failures.push(error),
     },
     publisher,
   );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createPublisher, type Publisher, type Urgency } from '../../../shared/runtime/publisher.ts';
-import { redirectConnections, startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { redirectConnections, startCutProxy, type CutProxy } from '../../support/cut-proxy.ts';
 import { testKafkaBrokers } from '../../support/test-services.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { makeTopic, numbers, openPublisher, readTopic, silentLog } from './kafka-world.ts';
@@ -11,10 +11,10 @@ const keysOf = (records: readonly { readonly key: string }[]): ReadonlySet<strin
 /** Runs with a publisher whose connections can be cut. */
 const throughProxy = async (
   deadlineMs: number,
-  act: (publisher: Publisher, proxy: TcpProxy) => Promise<void>,
+  act: (publisher: Publisher, proxy: CutProxy) => Promise<void>,
 ): Promise<void> => {
   const brokerPort = Number(testKafkaBrokers()[0]?.split(':')[1]);
-  const proxy = await startTcpProxy(brokerPort);
+  const proxy = await startCutProxy(brokerPort);
   const restore = redirectConnections(brokerPort, proxy);
   const publisher = openPublisher({ deadlineMs });
   try {
@@ -163,5 +163,34 @@ describe('The publisher', () => {
     expect(before).toEqual({ 'can-wait': 5, usual: 3, urgent: 2 });
     await Promise.allSettled(taken);
     await publisher.close();
+  });
+
+  it('is closed soon, although Kafka is away and callers would wait for long', async () => {
+    const publisher = createPublisher({
+      brokers: ['127.0.0.1:1'],
+      clientId: 'test',
+      log: silentLog,
+      deadlineMs: 40_000,
+    });
+    let isClosed = false;
+    publisher.publish([{ topic: 't', key: 'k', value: 'v' }]).catch(() => undefined);
+    const closing = publisher.close().then(() => {
+      isClosed = true;
+    });
+    await waitFor(() => isClosed, { what: 'the publisher being closed', deadlineMs: 15_000 });
+    await closing;
+  });
+
+  it('tries again while its callers still wait when an answer never comes', async () => {
+    const topic = await makeTopic();
+    await throughProxy(10_000, async (publisher, proxy) => {
+      let isLost = false;
+      // The first answer alone is lost, without its connection.
+      proxy.dropProduceAnswers(1, () => (isLost ? 1 : ((isLost = true), 0)), 'silent');
+      await publisher.publish(numbers(topic, 0, 1));
+      expect(isLost).toBe(true);
+      proxy.dropProduceAnswers(0, Math.random, 'silent');
+    });
+    expect(keysOf(await readTopic(topic.name, (found) => found.length > 0))).toEqual(new Set(['k0']));
   });
 });
