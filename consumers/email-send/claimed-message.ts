@@ -1,7 +1,7 @@
 import type { TemplateValues } from '../../shared/contracts/email.ts';
 import { attemptId, publicMessageId } from '../../shared/domain/request-ids.ts';
 import type { Address, Delivery } from '../../shared/esp/esp.ts';
-import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import { addressOf, type CompiledMail } from './compile-mail.ts';
 import type { ClaimedMessage, RepeatedCall } from './deliver-messages.ts';
 

@@ -1,5 +1,5 @@
 // Calls of ESPs, each only where it may be made now: the ESP is open, wants calls, and has something left of its limits.
-import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
+import { callTimeouts, type MessageClass } from '../../shared/domain/next-attempt.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
 import type { Delivery, DeliveryAnswer, Esp } from '../../shared/esp/esp.ts';
 import { limitConcurrency } from '../../shared/runtime/limit-concurrency.ts';

@@ -13,7 +13,7 @@ import {
 import type { WeighSettings } from '../../shared/db/decide-weights.ts';
 import { insertRequests, loadRequests, type StoredRequest } from '../../shared/db/requests.ts';
 import { messageIdsOf } from '../../shared/domain/request-ids.ts';
-import { callTimeouts, type MessageClass } from '../../shared/domain/retry-rules.ts';
+import { callTimeouts, type MessageClass } from '../../shared/domain/next-attempt.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import type { RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';

@@ -6,6 +6,7 @@ import { addCalls, noteRests } from '../../shared/db/esp-health.ts';
 import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
+import type { Lifetimes } from '../../shared/domain/next-attempt.ts';
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
 import { attemptOf } from '../../shared/domain/request-ids.ts';
 import type { Delivery, Esp } from '../../shared/esp/esp.ts';
@@ -74,6 +75,7 @@ export const portsOn = (
   settings: {
     readonly roundSeconds: number;
     readonly patienceMs: number;
+    readonly lifetimesMs?: Lifetimes;
     /** Whether calls that have not begun are left to another process. */
     readonly isStopping?: () => boolean;
   },
@@ -134,6 +136,7 @@ export const portsOn = (
     record,
     close: () => calls.close(),
     nowMs: () => performance.now(),
+    lifetimesMs: settings.lifetimesMs,
     random: () => Math.random(),
   };
 };

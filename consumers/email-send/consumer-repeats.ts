@@ -3,7 +3,7 @@
 import type { DueMessage } from '../../shared/db/claim-messages.ts';
 import type { Database } from '../../shared/db/connect.ts';
 import { callsUnder, loadRecipients, type StoredRecipient } from '../../shared/db/esp-calls.ts';
-import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import { deliveryOf } from './claimed-message.ts';
 import type { CompiledMail } from './compile-mail.ts';
 import type { RepeatedCall } from './deliver-messages.ts';

@@ -8,7 +8,7 @@ import type { SendRecord, SharedContent } from '../../shared/contracts/email.ts'
 import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
 import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
-import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
 import type { Failpoint } from '../../shared/runtime/failpoint.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';

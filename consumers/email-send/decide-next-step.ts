@@ -1,5 +1,5 @@
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
-import { retryDelayMs, unknownWindowMs, type MessageClass } from '../../shared/domain/retry-rules.ts';
+import { retryDelayMs, unknownWindowMs, type MessageClass } from '../../shared/domain/next-attempt.ts';
 import type { DeliveryAnswer } from '../../shared/esp/esp.ts';
 
 /** What is done with a message after an ESP's answer. */
@@ -16,6 +16,8 @@ export interface TriedMessage {
   /** Attempts up to now, this one included. */
   readonly attempts: number;
   readonly ageMs: number;
+  /** How long it is worth trying, in ms from its acceptance. */
+  readonly lifetimeMs: number;
   /** ESPs that were not asked in this batch yet, best first. */
   readonly untried: readonly string[];
   /** Whether some ESP of this batch may yet take the message later. */
@@ -28,6 +30,15 @@ export const stopping = 'stopping';
 // The ESP's own words, without the addresses that they quote: whom it is about stands beside them.
 const words = (esp: string, code: string, detail: string): string =>
   hideAddresses(`${esp}: ${detail} (${code})`).slice(0, 1_000);
+
+// In plain words first, in the ESP's own behind them.
+const failed = (sentence: string, error: string): NextStep => ({ kind: 'failed', error: `${sentence} ${error}` });
+
+const duration = (ms: number): string => {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return `${Math.round(ms / 1_000)} s`;
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+};
 
 /**
  * The outcome rule. Accepted is sent; ambiguous is `unknown`; a refusal that only the recipient caused is final; any
@@ -43,21 +54,21 @@ export const decideNextStep = (
   if (answer.outcome === 'accepted') return { kind: 'sent', providerMessageId: answer.providerMessageId };
   const error = words(esp, answer.code, answer.detail);
   if (answer.outcome === 'unknown') return { kind: 'unknown', windowMs: unknownWindowMs[message.messageClass], error };
-  if (answer.outcome === 'recipient-refused') return { kind: 'failed', error };
+  if (answer.outcome === 'recipient-refused') return failed('The recipient was refused.', error);
   if (answer.code === stopping) return { kind: 'retry', delayMs: 0, error };
   const [next] = message.untried;
   if (next !== undefined) return { kind: 'next-esp', esp: next, error };
   const isPassing = answer.outcome === 'unavailable' || answer.reason === 'credentials' || message.mayTakeLater;
-  if (!isPassing) return { kind: 'failed', error };
+  if (!isPassing) return failed('Every ESP refused the message for good.', error);
   const delayMs = retryDelayMs({
     attempts: message.attempts,
     ageMs: message.ageMs,
-    messageClass: message.messageClass,
+    lifetimeMs: message.lifetimeMs,
     retryAfterMs: answer.outcome === 'unavailable' ? answer.retryAfterMs : undefined,
     random,
   });
   return delayMs === undefined
-    ? { kind: 'failed', error: `${error}; no ESP took it within its time` }
+    ? failed(`No ESP took it within ${duration(message.lifetimeMs)}.`, error)
     : { kind: 'retry', delayMs, error };
 };
 

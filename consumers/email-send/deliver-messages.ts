@@ -1,5 +1,5 @@
 import { attemptId } from '../../shared/domain/request-ids.ts';
-import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import { usualLifetimesMs, type Lifetimes, type MessageClass } from '../../shared/domain/next-attempt.ts';
 import type { Delivery, DeliveryAnswer, EspLimits } from '../../shared/esp/esp.ts';
 import { decideNextStep, type NextStep } from './decide-next-step.ts';
 import { planCalls } from './plan-calls.ts';
@@ -66,6 +66,7 @@ export interface DeliveryPorts {
   /** A clock that only goes forward, in ms since whenever. */
   readonly nowMs: () => number;
   readonly random: () => number;
+  readonly lifetimesMs?: Lifetimes | undefined;
 }
 
 // A refused credential passes too, once somebody has mended it: who is asked first must not decide what becomes of mail.
@@ -121,6 +122,7 @@ export const deliverMessages = async (messages: readonly ClaimedMessage[], ports
           messageClass: message.messageClass,
           attempts: message.attempt,
           ageMs: ports.nowMs() - message.createdAtMs,
+          lifetimeMs: (ports.lifetimesMs ?? usualLifetimesMs)[message.messageClass],
           untried: message.candidates.slice(1),
           mayTakeLater: message.isAnyLeftOut || mayTakeLater.has(message.id),
         },

@@ -5,6 +5,7 @@ import {
   failpointEnv,
   healthEnv,
   kafkaEnv,
+  lifetimeEnv,
   logEnv,
   postgresEnv,
   readEnv,
@@ -44,6 +45,7 @@ const env = readEnv({
   ...adminEnv,
   ...logEnv,
   ...workerEnv,
+  ...lifetimeEnv,
   ...failpointEnv,
 });
 
@@ -80,6 +82,11 @@ await runProcess(lane, env, async (scope) => {
   const ports = portsOn(pool, esps, { metrics, log }, routing, {
     roundSeconds: env.HEALTH_ROUND_SECONDS,
     patienceMs: 20_000,
+    lifetimesMs: {
+      otp: env.OTP_LIFESPAN_SECONDS * 1_000,
+      transactional: env.GIVE_UP_TRANSACTIONAL_HOURS * 3_600_000,
+      bulk: env.GIVE_UP_BULK_HOURS * 3_600_000,
+    },
     isStopping: () => scope.signal.aborted,
   });
   onClose('budgets', () => ports.close());

@@ -1,4 +1,4 @@
-import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 
 /** A message that could be somebody's probe. */
 export interface ProbeCandidate {

@@ -10,7 +10,7 @@ import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
 import { adminAccountId } from '../../shared/domain/account.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
 import { mailboxProviderOf, mailboxProviders, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
-import type { MessageClass } from '../../shared/domain/retry-rules.ts';
+import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import type { SenderFault } from '../../shared/domain/sender-domain.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { wholeRequest } from './split-recipients.ts';

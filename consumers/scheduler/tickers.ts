@@ -19,7 +19,7 @@ import { removeOutbox, takeOutbox } from '../../shared/db/outbox.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
 import { purgeRateBuckets } from '../../shared/db/rate-buckets.ts';
 import { thinDecisions } from '../../shared/db/thin-decisions.ts';
-import { unknownWindowMs } from '../../shared/domain/retry-rules.ts';
+import { unknownWindowMs } from '../../shared/domain/next-attempt.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Publisher } from '../../shared/runtime/publisher.ts';

@@ -109,6 +109,13 @@ export const logEnv = {
 
 export const workerEnv = { WORKERS_PER_CONSUMER: count(4) };
 
+/** How long mail that no ESP takes is tried. */
+export const lifetimeEnv = {
+  OTP_LIFESPAN_SECONDS: count(300),
+  GIVE_UP_TRANSACTIONAL_HOURS: count(24),
+  GIVE_UP_BULK_HOURS: count(72),
+};
+
 export const weightEnv = { WEIGHT_POLICY: z.enum(weightPolicies).default('adaptive') };
 
 export const healthEnv = {
@@ -223,6 +230,7 @@ export const envGroups = {
   adminEnv,
   logEnv,
   workerEnv,
+  lifetimeEnv,
   weightEnv,
   healthEnv,
   domainEnv,

@@ -1,7 +1,7 @@
 import { InvalidMessageError } from '../errors.ts';
 import { cleanText } from './clean-text.ts';
 import type { EspEvent, NoEvent, Translation } from './esp.ts';
-import { isRecord, parseJson } from './http-answer.ts';
+import { isRecord, parseJson } from './outcome-of.ts';
 
 // Bounds of shared/contracts/delivery.ts: an event that broke them would be lost behind its schema.
 const maxId = 200;

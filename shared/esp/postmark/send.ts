@@ -1,6 +1,6 @@
 import { Models, ServerClient } from 'postmark';
 import type { Esp } from '../esp.ts';
-import { refusal } from '../http-answer.ts';
+import { refusal } from '../outcome-of.ts';
 import { createHttpTransport, type PostResult } from '../http-post.ts';
 import { postmarkAnswers } from './answer.ts';
 import { isTooLarge, maxMessageBytes, postmarkBatch, type PostmarkMessage } from './payload.ts';

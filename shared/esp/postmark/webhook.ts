@@ -2,7 +2,7 @@ import { InvalidMessageError } from '../../errors.ts';
 import { verifyBasicCredentials } from '../basic-credentials.ts';
 import type { EspEvent, NoEvent, TranslateWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
-import { isRecord } from '../http-answer.ts';
+import { isRecord } from '../outcome-of.ts';
 import { isOfCopy } from '../own-data.ts';
 import {
   event,

@@ -1,6 +1,6 @@
 import { cleanText } from '../clean-text.ts';
 import type { DeliveryAnswer } from '../esp.ts';
-import { classOfStatus, failureAnswer, isRecord, parseJson, refusal, type StatusClass } from '../http-answer.ts';
+import { classOfStatus, failureAnswer, isRecord, parseJson, refusal, type StatusClass } from '../outcome-of.ts';
 import type { PostResult } from '../http-post.ts';
 import { lookUp } from '../webhook-item.ts';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { ConfigError, InfrastructureError } from '../../errors.ts';
 import { isBase64 } from '../base64.ts';
 import type { VerifyWebhook } from '../esp.ts';
-import { isRecord, parseJson } from '../http-answer.ts';
+import { isRecord, parseJson } from '../outcome-of.ts';
 import { webhookText } from '../webhook-item.ts';
 
 // docs.aws.amazon.com/sns/latest/dg: sns-verify-signature-of-message. A signature proves no more than "some customer of

@@ -1,7 +1,7 @@
 import { InvalidMessageError } from '../../errors.ts';
 import type { EspEvent, NoEvent, TranslateWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
-import { isRecord, parseJson } from '../http-answer.ts';
+import { isRecord, parseJson } from '../outcome-of.ts';
 import {
   event,
   idText,

@@ -1,6 +1,6 @@
 import { cleanText } from '../clean-text.ts';
 import type { DeliveryAnswer } from '../esp.ts';
-import { refusal, type StatusClass } from '../http-answer.ts';
+import { refusal, type StatusClass } from '../outcome-of.ts';
 import type { SmtpFailure, SmtpResult } from './connection.ts';
 import type { SmtpMessage } from './payload.ts';
 

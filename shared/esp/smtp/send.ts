@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { ConfigError } from '../../errors.ts';
 import type { Delivery, DeliveryAnswer, Esp, SendOptions } from '../esp.ts';
-import { refusal } from '../http-answer.ts';
+import { refusal } from '../outcome-of.ts';
 import { smtpAnswer } from './answer.ts';
 import type { SmtpPlace } from './connection.ts';
 import { smtpMessage, type SmtpMessage } from './payload.ts';

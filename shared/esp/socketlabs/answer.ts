@@ -8,7 +8,7 @@ import {
   refusal,
   retryAfterMs,
   type StatusClass,
-} from '../http-answer.ts';
+} from '../outcome-of.ts';
 import type { PostResult } from '../http-post.ts';
 
 // ErrorCodes of the Injection API, of a call and of a message. What is in no row may have been taken: so is

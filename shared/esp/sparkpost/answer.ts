@@ -8,7 +8,7 @@ import {
   refusal,
   retryAfterMs,
   type StatusClass,
-} from '../http-answer.ts';
+} from '../outcome-of.ts';
 import type { PostResult } from '../http-post.ts';
 
 interface SparkpostError {

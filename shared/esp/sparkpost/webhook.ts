@@ -2,7 +2,7 @@ import { InvalidMessageError } from '../../errors.ts';
 import { verifyBasicCredentials } from '../basic-credentials.ts';
 import type { EspEvent, NoEvent, TranslateWebhook, VerifyWebhook } from '../esp.ts';
 import { composedEventId } from '../event-id.ts';
-import { isRecord, parseJson } from '../http-answer.ts';
+import { isRecord, parseJson } from '../outcome-of.ts';
 import {
   event,
   idText,

@@ -26,7 +26,7 @@ import { insertDecision, latestDecision, type NewDecision } from '../../../share
 import { apportion } from '../../../shared/domain/apportion.ts';
 import { mailboxProviders } from '../../../shared/domain/mailbox-provider.ts';
 import { messageUuid } from '../../../shared/domain/request-ids.ts';
-import { unknownWindowMs } from '../../../shared/domain/retry-rules.ts';
+import { unknownWindowMs } from '../../../shared/domain/next-attempt.ts';
 import { InfrastructureError } from '../../../shared/errors.ts';
 import type { Delivery, DeliveryAnswer, Esp } from '../../../shared/esp/esp.ts';
 import type { Incoming } from '../../../shared/runtime/define-consumer.ts';

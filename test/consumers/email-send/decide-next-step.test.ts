@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decideNextStep, isBadForHealth, type NextStep } from '../../../consumers/email-send/decide-next-step.ts';
+import { usualLifetimesMs } from '../../../shared/domain/next-attempt.ts';
 import type { DeliveryAnswer } from '../../../shared/esp/esp.ts';
 
 const why = { code: '400', detail: 'no' };
@@ -19,6 +20,7 @@ const message = {
   messageClass: 'transactional',
   attempts: 1,
   ageMs: 0,
+  lifetimeMs: usualLifetimesMs.transactional,
   untried: [] as string[],
   mayTakeLater: false,
 } as const;
@@ -65,7 +67,11 @@ describe('What follows from an ESP’s answer', () => {
     expect(decide('throttled')).toMatchObject({ kind: 'retry', delayMs: 60_000 });
     expect(decide('outage')).toMatchObject({ kind: 'retry', delayMs: 5_000 });
     expect(decide('outage', { ageMs: 86_400_000 })).toMatchObject({ kind: 'failed' });
-    expect(decide('throttled', { messageClass: 'otp', ageMs: 250_000 })).toMatchObject({ kind: 'failed' });
+    expect(decide('throttled', { lifetimeMs: 300_000, ageMs: 250_000 })).toEqual({
+      kind: 'failed',
+      error: expect.stringMatching(/^No ESP took it within 5 min\. sendgrid: /),
+    });
+    expect(decide('outage', { lifetimeMs: 3 * 86_400_000, ageMs: 86_400_000 })).toMatchObject({ kind: 'retry' });
   });
 
   it('leaves an ambiguous one to its webhook for the window of its class', () => {
@@ -79,14 +85,20 @@ describe('What follows from an ESP’s answer', () => {
 
   it('keeps the ESP’s words, shortened, and the id it gave', () => {
     expect(decide('accepted')).toEqual({ kind: 'sent', providerMessageId: 'p-1' });
-    expect(decide('contentRefused')).toEqual({ kind: 'failed', error: 'sendgrid: no (400)' });
+    expect(decide('contentRefused')).toEqual({
+      kind: 'failed',
+      error: 'Every ESP refused the message for good. sendgrid: no (400)',
+    });
     const long = decideNextStep(
       { outcome: 'recipient-refused', code: 'x', detail: 'y'.repeat(5_000) },
       'ses',
       message,
       1,
     );
-    expect(long).toMatchObject({ kind: 'failed', error: expect.stringMatching(/^.{1,1000}$/) });
+    expect(long).toMatchObject({
+      kind: 'failed',
+      error: expect.stringMatching(/^The recipient was refused\. ses: .{1,1000}$/),
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
 import { expireLeases, releaseUnknown, takeDueMessages } from '../../../shared/db/due-messages.ts';
 import { recordAnswers } from '../../../shared/db/record-answers.ts';
 import { insertRequests } from '../../../shared/db/requests.ts';
-import { unknownWindowMs } from '../../../shared/domain/retry-rules.ts';
+import { unknownWindowMs } from '../../../shared/domain/next-attempt.ts';
 import { aMessage, alterMessage, aRequest, openTransaction, storedMessage, useDatabase } from './tables.ts';
 
 const database = useDatabase();

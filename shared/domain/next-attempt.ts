@@ -6,8 +6,11 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** How long a message is worth trying, counted from its acceptance. A one-time code is dead after five minutes. */
-const lifetimeMs: Readonly<Record<MessageClass, number>> = {
+/** How long a message of each class is worth trying, in ms from its acceptance. */
+export type Lifetimes = Readonly<Record<MessageClass, number>>;
+
+/** Where nobody says otherwise. A one-time code is dead after five minutes. */
+export const usualLifetimesMs: Lifetimes = {
   otp: 5 * minute,
   transactional: 24 * hour,
   bulk: 72 * hour,
@@ -35,11 +38,12 @@ export const callTimeouts = (messageClass: MessageClass): { connectTimeoutMs: nu
 export const retryDelayMs = (tried: {
   readonly attempts: number;
   readonly ageMs: number;
-  readonly messageClass: MessageClass;
+  /** How long the message is worth trying, in ms from its acceptance. */
+  readonly lifetimeMs: number;
   readonly retryAfterMs?: number | undefined;
   readonly random: number;
 }): number | undefined => {
   const full = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(Math.max(0, tried.attempts - 1), 20));
   const delay = Math.max(full / 2 + (full / 2) * tried.random, tried.retryAfterMs ?? 0);
-  return tried.ageMs + delay > lifetimeMs[tried.messageClass] ? undefined : Math.round(delay);
+  return tried.ageMs + delay > tried.lifetimeMs ? undefined : Math.round(delay);
 };

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { messageClasses } from '../../../shared/contracts/email.ts';
-import { callTimeouts, retryDelayMs, unknownWindowMs } from '../../../shared/domain/retry-rules.ts';
+import { callTimeouts, retryDelayMs, unknownWindowMs, usualLifetimesMs } from '../../../shared/domain/next-attempt.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
-const fresh = { ageMs: 0, messageClass: 'transactional' } as const;
+const fresh = { ageMs: 0, lifetimeMs: usualLifetimesMs.transactional };
 const random = fc.double({ min: 0, max: 1, noNaN: true });
 
 describe('The delay until the next try', () => {
@@ -46,7 +46,8 @@ describe('The delay until the next try', () => {
     ['transactional', 24 * hour],
     ['bulk', 72 * hour],
   ] as const)('of class %s is none once it would end past its lifetime', (messageClass, lifetimeMs) => {
-    const tried = { attempts: 1, random: 1, messageClass };
+    expect(usualLifetimesMs[messageClass]).toBe(lifetimeMs);
+    const tried = { attempts: 1, random: 1, lifetimeMs };
     expect(retryDelayMs({ ...tried, ageMs: lifetimeMs - 5_000 })).toBe(5_000);
     expect(retryDelayMs({ ...tried, ageMs: lifetimeMs - 4_999 })).toBeUndefined();
     expect(retryDelayMs({ ...tried, ageMs: 0, retryAfterMs: lifetimeMs + 1 })).toBeUndefined();
