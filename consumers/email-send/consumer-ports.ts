@@ -29,6 +29,7 @@ const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
   step: step.kind,
   providerMessageId: step.kind === 'sent' ? (step.providerMessageId ?? null) : null,
   error: step.kind === 'sent' ? null : step.error,
+  failure: step.kind === 'failed' ? step.reason : undefined,
   waitMs: step.kind === 'retry' ? step.delayMs : step.kind === 'unknown' ? step.windowMs : null,
   nextEsp: step.kind === 'next-esp' ? step.esp : null,
   leaseMs: leaseMsOf(message.messageClass),

@@ -9,7 +9,8 @@ export type NextStep =
   | { readonly kind: 'unknown'; readonly windowMs: number; readonly error: string }
   | { readonly kind: 'next-esp'; readonly esp: string; readonly error: string }
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: string }
-  | { readonly kind: 'failed'; readonly error: string };
+  /** `reason` says why in plain words, `error` is the ESP's own. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly error: string };
 
 export interface TriedMessage {
   readonly messageClass: MessageClass;
@@ -31,9 +32,6 @@ export const stopping = 'stopping';
 const words = (esp: string, code: string, detail: string): string =>
   hideAddresses(`${esp}: ${detail} (${code})`).slice(0, 1_000);
 
-// In plain words first, in the ESP's own behind them.
-const failed = (sentence: string, error: string): NextStep => ({ kind: 'failed', error: `${sentence} ${error}` });
-
 const duration = (ms: number): string => {
   const minutes = Math.round(ms / 60_000);
   if (minutes < 1) return `${Math.round(ms / 1_000)} s`;
@@ -54,12 +52,12 @@ export const decideNextStep = (
   if (answer.outcome === 'accepted') return { kind: 'sent', providerMessageId: answer.providerMessageId };
   const error = words(esp, answer.code, answer.detail);
   if (answer.outcome === 'unknown') return { kind: 'unknown', windowMs: unknownWindowMs[message.messageClass], error };
-  if (answer.outcome === 'recipient-refused') return failed('The recipient was refused.', error);
+  if (answer.outcome === 'recipient-refused') return { kind: 'failed', reason: 'The recipient was refused.', error };
   if (answer.code === stopping) return { kind: 'retry', delayMs: 0, error };
   const [next] = message.untried;
   if (next !== undefined) return { kind: 'next-esp', esp: next, error };
   const isPassing = answer.outcome === 'unavailable' || answer.reason === 'credentials' || message.mayTakeLater;
-  if (!isPassing) return failed('Every ESP refused the message for good.', error);
+  if (!isPassing) return { kind: 'failed', reason: 'Every ESP refused the message for good.', error };
   const delayMs = retryDelayMs({
     attempts: message.attempts,
     ageMs: message.ageMs,
@@ -68,7 +66,7 @@ export const decideNextStep = (
     random,
   });
   return delayMs === undefined
-    ? failed(`No ESP took it within ${duration(message.lifetimeMs)}.`, error)
+    ? { kind: 'failed', reason: `No ESP took it within ${duration(message.lifetimeMs)}.`, error }
     : { kind: 'retry', delayMs, error };
 };
 

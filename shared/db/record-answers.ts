@@ -10,6 +10,8 @@ export interface AnswerRow {
   readonly providerMessageId: string | null;
   /** The ESP's own words, shortened; null when it took the message. */
   readonly error: string | null;
+  /** Why it has failed, in plain words; only where it has. They stand before the ESP's. */
+  readonly failure?: string | undefined;
   /** `retry`: until the next try; `unknown`: how long a webhook may settle it. In ms. */
   readonly waitMs: number | null;
   /** `next-esp`: who is asked next, under the same lease. */
@@ -60,8 +62,8 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
   }>(
     `with given as (
        select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                            $9::int[], $10::text[], $11::int[])
-         as g(id, attempt, lease_token, esp, attempt_state, next_state, provider_message_id, error, wait_ms, next_esp, lease_ms)
+                            $9::int[], $10::text[], $11::int[], $12::text[])
+         as g(id, attempt, lease_token, esp, attempt_state, next_state, provider_message_id, error, wait_ms, next_esp, lease_ms, failure)
      ), held as (
        select m.id, m.account_id, m.mailbox_provider, m.batch_id, m.claimed_at, m.status
        from messages m join given g using (id)
@@ -86,7 +88,7 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
          claimed_at = case when g.next_esp is null then m.claimed_at else now() end,
          due_at = case when m.status = 'sending' and g.wait_ms is not null then now() + g.wait_ms * interval '1 ms' end,
          provider_message_id = coalesce(g.provider_message_id, m.provider_message_id),
-         reason = g.error,
+         reason = nullif(concat_ws(' ', g.failure, g.error), ''),
          updated_at = now()
        from given g join held h using (id) where m.id = g.id
      )
@@ -103,6 +105,7 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
       answers.map((answer) => answer.waitMs),
       answers.map((answer) => answer.nextEsp),
       answers.map((answer) => answer.leaseMs),
+      answers.map((answer) => answer.failure ?? null),
     ],
   );
   return rows.map((row) => ({

@@ -351,7 +351,7 @@ describe('A message', () => {
     await processOf([alpha.esp, beta.esp])(recordsOf(request(6), 'req_1'));
     expect(await statuses()).toEqual({ failed: 6 });
     const { rows } = await database.pool.query(
-      `select m.reason = a.error as is_last, a.number, a.state, a.error ~ '^(alpha|beta): \\1 does not like it \\(400\\)$' as is_own
+      `select m.reason = 'Every ESP refused the message for good. ' || a.error as is_last, a.number, a.state, a.error ~ '^(alpha|beta): \\1 does not like it \\(400\\)$' as is_own
        from messages m join attempts a on a.message_id = m.id group by 1, 2, 3, 4 order by number`,
     );
     expect(rows).toEqual([
