@@ -159,7 +159,9 @@ export const runConsumer = async <T>(
     const failed = (failures.get(place) ?? 0) + 1;
     failures.set(place, failed);
     const waitMs = backoffMs(failed, 250, error.code === 'no-esp' ? noEspPauseMs : 10_000, Math.random());
-    log.warn({ err: error, place, failed, waitMs }, 'the partition waits and gets the same records again');
+    // Looked at every few seconds for as long as it lasts: once is enough to be told of it.
+    const level = error.code === 'no-esp' && failed > 1 ? 'debug' : 'warn';
+    log[level]({ err: error, place, failed, waitMs }, 'the partition waits and gets the same records again');
     // An ESP that is away is no reason to send the process no more traffic; whatever else stops a partition is.
     if (error.code !== 'no-esp') health.ready('records', false);
     setTimeout(payload.pause(), waitMs).unref();

@@ -14,7 +14,7 @@ const dieAt = async (world: World, scale: Scale, points: readonly Failpoint[]): 
   for (const esp of ['sendgrid', 'postmark', 'sparkpost', 'socketlabs', 'ses']) {
     await client.control(esp, { latencyMs: 50, delivered: 0.5, bounced: 0, opened: 0 });
   }
-  const deaths = sized(scale, 1, 2, 10);
+  const deaths = sized(scale, 1, 1, 10);
   let sent = 0;
   for (const point of points) {
     for (const name of world.copiesOf(lane)) await world.leave(name);

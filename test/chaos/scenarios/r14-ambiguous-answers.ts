@@ -1,5 +1,6 @@
 // R14: mail is taken and the answer comes too late, while webhooks come in time: they prove the acceptance inside the
 // window, and nobody is mailed twice.
+import { waitFor } from '../../support/wait-for.ts';
 import { sized, type Scenario } from '../scenario.ts';
 import { mailTo, postAll } from '../traffic.ts';
 import { judgeMail } from '../verdict.ts';
@@ -50,7 +51,10 @@ export const silentAnswers: Scenario = {
     const onceAddresses = new Set(once.flatMap((body) => body.recipients.map(({ email }) => email)));
     await postAll(client, [...once, ...mails(size / 2, { class: mailClass })], 4);
     // The first attempt of everybody hangs; the second is answered.
-    await new Promise((resolve) => setTimeout(resolve, sized(scale, 5_000, 5_000, 20_000)));
+    await waitFor(async () => (await client.accepted()).length >= client.acked.length, {
+      what: 'every first attempt having been taken',
+      deadlineMs: 180_000,
+    });
     for (const esp of steered) await client.control(esp, { acceptThenHang: 0 });
     const onceIds = client.acked.filter(({ email }) => onceAddresses.has(email)).map(({ id }) => id);
     await world.settle(client, { mayStayUnknown: new Set(onceIds) });
@@ -63,6 +67,8 @@ export const silentAnswers: Scenario = {
     if (twice.length > 0) faults.push(`at-most-once mailed ${twice.length} twice`);
     const ofOnce = client.acked.filter(({ email }) => onceAddresses.has(email)).map(({ id }) => told.get(id)?.status);
     const states = [...new Set(ofOnce)].join(', ');
+    const again = client.acked.filter(({ email }) => (times.get(email) ?? 0) > 1).length;
+    if (again === 0) faults.push('nobody was sent to again, so nothing was shown');
     if (!ofOnce.includes('unknown')) faults.push(`no message of at-most-once is shown as unknown, but ${states}`);
     const open = client.acked.filter(
       ({ id, email }) => !onceAddresses.has(email) && told.get(id)?.status === 'unknown',
