@@ -13,8 +13,8 @@ import { randomUUID } from 'node:crypto';
 import { open } from './access.ts';
 import { limitBodies } from './body-budget.ts';
 import { guardRoutes } from './guard-routes.ts';
+import { finishDocument } from './finish-document.ts';
 import type { IngressContext } from './ingress-context.ts';
-import { markOptionalBodies } from './optional-bodies.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
 import { readJson } from './read-json.ts';
 import { accountRoutes } from './routes/accounts.ts';
@@ -69,7 +69,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
       connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
       maxHeaderSize: 16_384,
     },
-    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
+    // As long as the headers may be: what is no id is for its route to say, not for the router.
+    routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: false },
     // Anybody can write X-Forwarded-For: without a list nobody's is read.
     trustProxy: context.trustedProxies.length > 0 && [...context.trustedProxies],
     requestIdHeader: false,
@@ -109,7 +110,10 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
     transform: jsonSchemaTransform,
-    transformObject: (documentObject) => markOptionalBodies(jsonSchemaTransformObject(documentObject)),
+    transformObject: (documentObject) =>
+      finishDocument(jsonSchemaTransformObject(documentObject), {
+        esps: context.esps.map(({ name }) => name),
+      }),
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { config: open, schema: { hide: true } }, () => app.swagger());

@@ -85,6 +85,7 @@ const titles: Readonly<Record<number, string>> = {
   404: 'Not found',
   405: 'Method not allowed',
   413: 'Too large',
+  414: 'Too long',
   415: 'Unsupported media type',
   429: 'Too many requests',
 };
