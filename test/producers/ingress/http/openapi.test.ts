@@ -134,7 +134,6 @@ describe('What the document says of text is so', () => {
     const [pattern = /-/] = patternsOf(addressText);
     fc.assert(
       fc.property(fc.stringMatching(pattern), (text) => {
-        fc.pre(text.length <= 200);
         expect([text, parseAddress(text)?.email]).toEqual([text, expect.stringContaining('@')]);
       }),
     );
@@ -144,7 +143,6 @@ describe('What the document says of text is so', () => {
     const [pattern = /-/] = patternsOf(senderDomainText);
     fc.assert(
       fc.property(fc.stringMatching(pattern), (text) => {
-        fc.pre(text.length <= 253);
         expect([text, normaliseSenderDomain(text)]).toEqual([text, expect.any(String)]);
       }),
     );
