@@ -18,6 +18,7 @@ export const auditText = (audit: Audit): string => {
   ].join(' = ');
   const lines = [
     `${audit.since} to ${audit.until}, ${count(audit.requests)} requests${audit.accountId === null ? '' : ` of ${audit.accountId}`}`,
+    ...(audit.cut ? ['At most 31 days are looked at at once: what is before them was left out.'] : []),
     `${audit.balanced ? 'Everything is accounted for' : 'THIS DOES NOT ADD UP'}: ${sum}`,
     '',
     tableOf(

@@ -5,6 +5,7 @@ import type {
   SharedContent,
   TemplateValues,
 } from '../../shared/contracts/email.ts';
+import { utc } from '../../shared/contracts/text.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
 import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
 import { adminAccountId } from '../../shared/domain/account.ts';
@@ -133,7 +134,7 @@ export const prepareRequest = (
     policy: record.policy ?? 'at-least-once',
     batchId: record.batch?.id ?? null,
     esps: record.esps ?? null,
-    sendAt: record.sendAt ?? null,
+    sendAt: utc(record.sendAt) ?? null,
     asked,
     mail: compile({ ...asked, ...origin.heavy }, id),
     part: record.part ?? wholeRequest(providers),

@@ -19,8 +19,6 @@ export interface WebhooksDeps {
   readonly log: Logger;
 }
 
-const eventsPerRecord = 2_000;
-
 /** Whose webhook a record is. One that the ingress did not write may name nobody, or nothing that is a name. */
 const accountOf = (headers: Readonly<Record<string, string>>, kind: WebhookEsp): string => {
   const name = headers[webhookHeaders.espName] ?? '';
@@ -55,13 +53,7 @@ export const webhooks = ({ kind, topic, deliveryTopic, translate, log }: Webhook
           throw error;
         }
       });
-      const published = packEvents(events).flatMap(({ key, events: packed }) =>
-        Array.from({ length: Math.ceil(packed.length / eventsPerRecord) }, (_, index) => ({
-          topic: deliveryTopic,
-          key,
-          value: JSON.stringify({ events: packed.slice(index * eventsPerRecord, (index + 1) * eventsPerRecord) }),
-        })),
-      );
+      const published = packEvents(events).map((record) => ({ ...record, topic: deliveryTopic }));
       // All events of the batch ride on its first outcome: they are published before any of it is committed.
       const [first, ...rest] = outcomes;
       if (first === undefined || published.length === 0) return Promise.resolve(outcomes);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from './api-parts.ts';
+import { senderDomainText } from './address-text.ts';
 import { headerText, moment } from './text.ts';
 
 // Accounts and keys under /v1: what an operator of the fleet and the owner of an account manage.
@@ -22,7 +23,7 @@ const limits = z.strictObject({
 
 const name = headerText(200).min(1);
 // What is a domain is judged in domain/sender-domain.ts.
-const senderDomains = z.array(z.string().min(1).max(1_000)).max(1_000).meta({
+const senderDomains = z.array(senderDomainText).max(1_000).meta({
   description: '`acme.example` for itself alone, `*.acme.example` for every domain below it.',
 });
 
@@ -33,11 +34,14 @@ export const newAccount = z
     senderDomains: senderDomains.default([]),
     limits: limits.default({}),
   })
-  .meta({ id: 'NewAccount' });
+  .meta({
+    id: 'NewAccount',
+    example: { name: 'Shop', senderDomains: ['acme.example'], limits: { recipientsPerMinute: 10_000 } },
+  });
 
 export const accountChange = z
   .strictObject({ name: name.optional(), senderDomains: senderDomains.optional(), limits: limits.optional() })
-  .meta({ id: 'AccountChange' });
+  .meta({ id: 'AccountChange', example: { senderDomains: ['acme.example', '*.acme.example'] } });
 
 const account = z
   .object({
@@ -63,7 +67,7 @@ export const newKey = z
       .optional()
       .meta({ description: 'Another account than one’s own: for administrators of the fleet.' }),
   })
-  .meta({ id: 'NewApiKey' });
+  .meta({ id: 'NewApiKey', example: { name: 'checkout', scopes: ['send', 'read'] } });
 
 const key = z.object({
   id: z.string(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isoTime } from './api-parts.ts';
+import { moment, storableText } from './text.ts';
 
 // What /v1/audit answers: the proof that nothing is lost, for a period.
 
@@ -13,16 +14,17 @@ const balance = z.object({
 });
 
 export const auditQuery = z.strictObject({
-  since: z.iso.datetime({ offset: true }),
-  until: z.iso.datetime({ offset: true }).optional(),
+  since: moment,
+  until: moment.optional(),
   /** Of one account; without it, an admin of the fleet sees all. */
-  accountId: z.string().min(1).max(128).optional(),
+  accountId: storableText(128).min(1).optional(),
 });
 
 export const auditAnswer = z
   .object({
     since: isoTime,
     until: isoTime,
+    cut: z.boolean().meta({ description: 'Whether the period began before `since`, 31 days before its end.' }),
     accountId: z.string().nullable(),
     requests: z.int(),
     ...balance.shape,

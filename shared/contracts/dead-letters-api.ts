@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { isoTime } from './api-parts.ts';
-import { storableText } from './text.ts';
+import { moment, storableText } from './text.ts';
 
 // What /v1/dead-letters takes and answers.
 
 const letterState = z.enum(['waiting', 'replayed', 'discarded']);
 const name = storableText(300).min(1);
-const moment = z.iso.datetime({ offset: true });
 
 /** Which letters are meant; what is left out does not matter. */
 export const letterFilter = {
@@ -35,6 +34,10 @@ export const letterEdit = z
     error: 'takes payload or payloadBase64, not both',
     path: ['payloadBase64'],
   })
+  .meta({
+    example: { payload: { domain: 'example.org', type: 'delivered' } },
+    not: { required: ['payload', 'payloadBase64'] },
+  })
   .default({});
 
 export const retryFilter = z
@@ -43,7 +46,8 @@ export const retryFilter = z
     ids: z.array(z.int().min(1)).min(1).max(10_000).optional(),
     dryRun: z.boolean().default(false),
   })
-  .default({ dryRun: false });
+  .meta({ example: { code: 'not-json', dryRun: true } })
+  .prefault({});
 
 const letterSummary = z.object({
   id: z.int(),

@@ -1,7 +1,18 @@
 import { z } from 'zod';
-import { espName } from './esp-name.ts';
+import { hidden } from './api-parts.ts';
+import { configuredEsp } from './esp-name.ts';
 import { seedRecord } from './seed-email.ts';
-import { headerText, isStorableJson, moment, storableText } from './text.ts';
+import { addressText } from './address-text.ts';
+import { headerNamePattern } from './header-names.ts';
+import {
+  headerText,
+  isStorableJson,
+  moment,
+  storablePattern,
+  storableText,
+  templateLine,
+  templateText,
+} from './text.ts';
 
 export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
 export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
@@ -12,8 +23,6 @@ export const requestId = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,128}$/, { error: 'must be 1 to 128 of A-Z a-z 0-9 . _ : -' });
 
-// An address with its display name, as RFC 5322 writes it; parsed and judged in domain/email-address.ts.
-const address = headerText(998).min(3);
 const metadata = z.record(storableText(200), storableText(100_000));
 
 /** A value that templates can use: text mostly, lists and objects for loops and paths. */
@@ -27,54 +36,76 @@ const templateValue = z
     z.record(z.string(), z.unknown()),
   ])
   .refine(isStorableJson, { error: 'must be well-formed Unicode without NUL characters, at most 20 levels deep' });
-const values = z.record(storableText(200), templateValue);
+const values = z
+  .record(storableText(200), templateValue)
+  .meta({ additionalProperties: { $ref: '#/components/schemas/TemplateValueInput' } });
+
+/** The same value as the OpenAPI document shows it. Nothing is checked by it: deep nesting would exhaust the stack. */
+const shownText = z.string().meta({ pattern: storablePattern });
+const shownValue: z.ZodType = z.lazy(() =>
+  z.union([shownText, z.number(), z.boolean(), z.null(), z.array(shownValue), z.record(shownText, shownValue)]),
+);
+z.globalRegistry.add(shownValue, {
+  id: 'TemplateValue',
+  description:
+    'Text mostly, of at most 100,000 characters; lists and objects for loops and paths, at most 20 levels deep.',
+});
 /** Variables of a template, by name. */
 export type TemplateValues = Readonly<Record<string, unknown>>;
 
 /** One shape for both roads: HTTP refuses unknown properties, a Kafka record lets them pass (contracts grow by fields). */
 const emailBody = (object: typeof z.strictObject | typeof z.object) => {
   const recipient = object({
-    email: address,
+    email: addressText,
     name: headerText(500).optional(),
-    cc: z.array(address).max(50).optional(),
-    bcc: z.array(address).max(50).optional(),
+    cc: z.array(addressText).max(50).optional(),
+    bcc: z.array(addressText).max(50).optional(),
     substitutions: values.optional(),
     metadata: metadata.optional(),
   });
   const attachment = object({
     filename: headerText(255).min(1),
-    contentType: headerText(255).regex(/^[\w.+-]+\/[\w.+-]+/, {
-      error: 'must be a media type such as application/pdf',
-    }),
+    contentType: headerText(255)
+      .refine((text) => /^[\w.+-]+\/[\w.+-]+/.test(text), { error: 'must be a media type such as application/pdf' })
+      .meta({ pattern: '^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+[^\\u0000\\r\\n]*$' }),
     content: z.base64({ error: 'must be base64' }),
     contentId: headerText(255).optional(),
   });
   return object({
-    from: address,
-    replyTo: address.optional(),
-    subject: headerText(2_000).optional(),
-    text: storableText(10_000_000).optional(),
-    html: storableText(10_000_000).optional(),
+    from: addressText,
+    replyTo: addressText.optional(),
+    subject: templateLine(2_000).optional(),
+    text: templateText(10_000_000).optional(),
+    html: templateText(10_000_000).optional(),
     recipients: z.array(recipient).min(1).max(maxRecipients),
     class: z.enum(messageClasses).optional(),
     policy: z.enum(sendPolicies).optional(),
+    // Paced batches and unsubscribe lists are refused as long as nothing carries them out.
     batch: object({
       id: headerText(128).min(1),
-      size: z.int().min(1).max(maxRecipients).optional(),
-      intervalSeconds: z.int().min(1).max(2_592_000).optional(),
+      size: z.int().min(1).max(maxRecipients).optional().meta(hidden),
+      intervalSeconds: z.int().min(1).max(2_592_000).optional().meta(hidden),
     }).optional(),
     sendAt: moment.optional(),
-    esps: z.array(z.string().regex(espName)).min(1).max(50).optional(),
+    esps: z.array(configuredEsp).min(1).max(50).optional(),
     tags: z.array(headerText(255).min(1)).max(10).optional(),
     headers: z
-      .record(z.string().regex(/^[!-9;-~]{1,76}$/, { error: 'is not a header name' }), headerText(998))
+      .record(
+        z
+          .string()
+          .regex(/^[!-9;-~]{1,76}$/, { error: 'is not a header name' })
+          .meta({ pattern: headerNamePattern }),
+        headerText(998),
+      )
       .optional(),
     /** Variables that all recipients share; a recipient's own substitutions win. */
     data: values.optional(),
     /** True: a variable that has no value refuses the request, instead of standing for nothing. */
     strictVariables: z.boolean().optional(),
     attachments: z.array(attachment).max(50).optional(),
-    unsubscribe: object({ list: headerText(128).min(1) }).optional(),
+    unsubscribe: object({ list: headerText(128).min(1) })
+      .optional()
+      .meta(hidden),
   });
 };
 
@@ -82,6 +113,7 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
 export const emailRequest = emailBody(z.strictObject).meta({
   id: 'EmailRequest',
   description: 'One content for one or many recipients; each recipient is a message of its own.',
+  anyOf: [{ required: ['text'] }, { required: ['html'] }],
   example: {
     from: 'News <news@acme.example>',
     subject: 'Hello {{name}}',

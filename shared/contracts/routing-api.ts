@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { isoTime, weights, weightWindow } from './api-parts.ts';
+import { configuredEsp } from './esp-name.ts';
+import { storableText } from './text.ts';
 
 // Routing under /v1: weights, the numbers behind them, and what operators set for an ESP.
 
@@ -83,9 +85,12 @@ export const espAnswer = z
   })
   .meta({ id: 'Esp' });
 
-const reason = z.string().max(500).optional();
+const reason = storableText(500).optional();
 
-export const modeChange = z.strictObject({ reason }).prefault({}).meta({ description: 'May be left out.' });
+export const modeChange = z
+  .strictObject({ reason })
+  .prefault({})
+  .meta({ description: 'May be left out.', example: { reason: 'blocklisted at outlook' } });
 
 const most = (limit: number) => z.int().min(1).max(limit).nullable().optional();
 
@@ -103,7 +108,12 @@ export const limitsChange = z
   .refine(({ perSecond, perDay, perMonth, ramp }) => [perSecond, perDay, perMonth, ramp].some((x) => x !== undefined), {
     error: 'names no limit',
   })
-  .meta({ id: 'EspLimitsChange', description: 'Fields that are left out stay as they are; null removes a limit.' });
+  .meta({
+    id: 'EspLimitsChange',
+    example: { perSecond: 14, perDay: 50_000, reason: 'account limits' },
+    anyOf: ['perSecond', 'perDay', 'perMonth', 'ramp'].map((name) => ({ required: [name] })),
+    description: 'Fields that are left out stay as they are; null removes a limit.',
+  });
 
 export const historyAnswer = z
   .object({
@@ -161,17 +171,17 @@ export const sendersAnswer = z
 
 export const policyName = z.enum(['adaptive', 'rates', 'thompson', 'even']);
 
-const espNames = z.array(z.string().max(128)).max(100).optional();
+const espNames = z.array(configuredEsp).max(100);
 
 export const whatIfQuestion = z
   .strictObject({
     policy: policyName.optional(),
-    without: espNames.meta({ description: 'As if these were paused.' }),
-    esps: espNames.meta({ description: 'As if only these were configured.' }),
+    without: espNames.optional().meta({ description: 'As if these were paused.' }),
+    esps: espNames.min(1).optional().meta({ description: 'As if only these were configured.' }),
     days: z.int().min(1).max(30).default(30).meta({ description: 'How far back to look.' }),
   })
   .prefault({})
-  .meta({ description: 'May be left out.' });
+  .meta({ description: 'May be left out.', example: { policy: 'even', days: 7 } });
 
 const rates = {
   delivered: z.number().meta({ description: 'Share of the mail, 0 to 1, with the mix of mailbox providers as it is.' }),

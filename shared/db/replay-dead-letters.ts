@@ -1,5 +1,6 @@
 // What a person does with dead letters: look, send back, discard. Sending back goes through the outbox, in the transaction
 // that marks the letter, so that a letter is never marked and forgotten, nor sent back twice by two people.
+import { utc } from '../contracts/text.ts';
 import { deadLetterHeaders } from '../contracts/topics.ts';
 import type { Database, Pool } from './connect.ts';
 import { writeOutbox, type OutboxRecord, type OutboxRow } from './outbox.ts';
@@ -73,8 +74,8 @@ const valuesOf = (filter: LetterFilter): unknown[] => [
   filter.code ?? null,
   filter.consumer ?? null,
   filter.state ?? null,
-  filter.since ?? null,
-  filter.until ?? null,
+  utc(filter.since) ?? null,
+  utc(filter.until) ?? null,
 ];
 
 const stateOf = (row: Pick<LetterRow, 'discarded_at' | 'replayed_at'>): LetterState =>

@@ -1,4 +1,5 @@
 import type { EmailRecord, EmailRequest } from '../contracts/email.ts';
+import { isAllowedHeader } from '../contracts/header-names.ts';
 import { parseAddress } from './email-address.ts';
 
 export interface Fault {
@@ -6,25 +7,6 @@ export interface Fault {
   readonly pointer: string;
   readonly detail: string;
 }
-
-// Headers that would change who gets the mail, what it claims to be, or our own bookkeeping. Everything else must be an
-// extension header or one of the few that mail programs act on.
-const allowedHeaders = new Set([
-  'in-reply-to',
-  'references',
-  'importance',
-  'priority',
-  'auto-submitted',
-  'precedence',
-  'feedback-id',
-]);
-const reservedPrefixes = ['x-smtpapi', 'x-mailfleet', 'x-sg-', 'x-pm-', 'x-msys', 'x-ses-', 'x-mc-'];
-
-const isAllowedHeader = (name: string): boolean => {
-  const lower = name.toLowerCase();
-  if (allowedHeaders.has(lower)) return true;
-  return lower.startsWith('x-') && !reservedPrefixes.some((prefix) => lower.startsWith(prefix));
-};
 
 const maxFaults = 50;
 const pointerStep = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');

@@ -1,3 +1,5 @@
+import { jsonCostFault, type JsonLimits } from './json-cost.ts';
+
 /** What stands where an erased recipient stood; a domain that can never be anyone's (RFC 2606). */
 export const erasedAddress = 'erased@erased.invalid';
 
@@ -17,6 +19,17 @@ const formsOf = (email: string): RegExp => {
 };
 
 const holds = (json: unknown, form: RegExp): boolean => JSON.stringify(json).search(form) >= 0;
+
+// JSON.stringify is recursive: at a depth of some thousands it would throw.
+const writable: JsonLimits = { depth: 500, members: Infinity, values: Infinity, steps: Infinity };
+
+const readJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
 
 const isRecord = (json: unknown): json is Record<string, unknown> =>
   typeof json === 'object' && json !== null && !Array.isArray(json);
@@ -52,12 +65,9 @@ export const eraseFromPayload = (payload: Buffer, email: string): Erased => {
     return payload.toString('latin1').search(form) >= 0 ? { kind: 'empty' } : { kind: 'untouched' };
   }
   if (text.search(form) < 0) return { kind: 'untouched' };
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { kind: 'changed', payload: Buffer.from(text.replace(form, erasedAddress)) };
-  }
+  // What is nested so deep that it cannot be written again is taken for text, as what is no JSON.
+  const json = jsonCostFault(payload, writable) === undefined ? readJson(text) : undefined;
+  if (json === undefined) return { kind: 'changed', payload: Buffer.from(text.replace(form, erasedAddress)) };
   const left = isRecord(json) ? withoutRecipient(json, form) : json;
   if (left === undefined) return { kind: 'empty' };
   return { kind: 'changed', payload: Buffer.from(JSON.stringify(left).replace(form, erasedAddress)) };

@@ -1,8 +1,9 @@
 import kafkajs, { type Producer } from 'kafkajs';
-import { InfrastructureError } from '../errors.ts';
+import { InfrastructureError, InvalidMessageError } from '../errors.ts';
 import { kafkaClient } from './kafka.ts';
 import type { Logger } from './log.ts';
 import type { OutgoingRecord } from './records.ts';
+import { cutBySize } from './records-size.ts';
 
 /** How much of the room for waiting records a caller may fill: what can wait is refused first, one-time codes and webhooks last. */
 export type Urgency = 'can-wait' | 'usual' | 'urgent';
@@ -12,7 +13,8 @@ export interface Publisher {
   /**
    * Resolves once all replicas have every one of the records. Rejects with `InfrastructureError` `kafka-full` when too
    * much waits already for this urgency (`urgent` where none is given), or `kafka-away` when Kafka has not taken them
-   * within the deadline: they may still arrive then.
+   * within the deadline: they may still arrive then. With `InvalidMessageError` `record-too-large` when one of them is
+   * larger than its topic takes, even compressed.
    */
   publish(records: readonly OutgoingRecord[], urgency?: Urgency): Promise<void>;
   /** Connects ahead of the first record, so that readiness says something. Throws when Kafka is away for half a minute. */
@@ -41,7 +43,8 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-const maxBatchBytes = 4_000_000;
+// What goes to one partition at once is one batch to Kafka, which takes 2 MiB. A record above this goes alone, compressed.
+const maxBatchBytes = 1_900_000;
 // Kafka's client would wait up to half a minute for a broker that is away: longer than a stop may take.
 const closeWithinMs = 4_000;
 const longestTryMs = 10_000;
@@ -62,8 +65,11 @@ const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
     work.catch(() => undefined);
   }
 };
-const bytesOf = (records: readonly OutgoingRecord[]): number =>
-  records.reduce((sum, { key, value }) => sum + key.length + value.length + 100, 0);
+
+const kafkaType = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined;
+const isTooLarge = (error: unknown): boolean =>
+  [error, error instanceof Error ? error.cause : undefined].some((fault) => kafkaType(fault) === 'MESSAGE_TOO_LARGE');
 
 const groupByTopic = (batch: readonly Waiting[]) => {
   const topics = new Map<string, { key: string; value: string | Buffer; headers: Record<string, string> }[]>();
@@ -144,13 +150,23 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
     while (left.length > 0) {
       try {
         const current = await connectedProducer();
-        await within(tryMs, current.sendBatch({ acks: -1, timeout: 5_000, topicMessages: groupByTopic(left) }));
+        const isLarge = left.some((entry) => entry.bytes > maxBatchBytes);
+        const compression = isLarge ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None;
+        const topicMessages = groupByTopic(left);
+        await within(tryMs, current.sendBatch({ acks: -1, timeout: 5_000, compression, topicMessages }));
         failuresInARow = 0;
         options.onState?.(true);
         for (const entry of left) entry.resolve();
         return;
       } catch (error) {
         dropProducer();
+        if (isTooLarge(error)) {
+          const [only, ...others] = left;
+          // Whose record it is, only a send of its own tells: others must not wait for what can never be taken.
+          if (others.length > 0) for (const entry of left) await sendUntilDone([entry]);
+          else only?.reject(new InvalidMessageError('record-too-large', 'The record is larger than its topic takes.'));
+          return;
+        }
         failuresInARow += 1;
         options.onState?.(false);
         options.log.warn(
@@ -186,7 +202,8 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
   return {
     publish: (records, urgency = 'urgent') => {
       if (records.length === 0) return Promise.resolve();
-      const bytes = bytesOf(records);
+      const slices = cutBySize(records, maxBatchBytes);
+      const bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);
       const room = roomFor[urgency];
       if (waitingRecords + records.length > limit.records * room || waitingBytes + bytes > limit.bytes * room) {
         return Promise.reject(new InfrastructureError('kafka-full', 'Too many records wait for Kafka already.'));
@@ -195,17 +212,24 @@ export const createPublisher = (options: PublisherOptions): Publisher => {
         const timer = setTimeout(() => {
           reject(new InfrastructureError('kafka-away', 'Kafka has not taken the records in time.'));
         }, options.deadlineMs);
-        const settled = (settle: () => void) => () => {
-          clearTimeout(timer);
-          settle();
-        };
-        waiting.push({
-          records,
-          bytes,
-          expiresAt: performance.now() + options.deadlineMs,
-          resolve: settled(resolve),
-          reject,
-        });
+        let open = slices.length;
+        const expiresAt = performance.now() + options.deadlineMs;
+        for (const slice of slices) {
+          waiting.push({
+            ...slice,
+            expiresAt,
+            resolve: () => {
+              open -= 1;
+              if (open > 0) return;
+              clearTimeout(timer);
+              resolve();
+            },
+            reject: (error) => {
+              clearTimeout(timer);
+              reject(error);
+            },
+          });
+        }
         waitingRecords += records.length;
         waitingBytes += bytes;
         start();

@@ -1,8 +1,11 @@
-import { topicsOf, type TopicNames } from '../contracts/topics.ts';
+import { isDeadTopic, topicsOf, type TopicNames } from '../contracts/topics.ts';
 import { kafkaClient } from './kafka.ts';
 import type { Logger } from './log.ts';
 
 const dayMs = 86_400_000;
+const maxRecordBytes = 2_097_152;
+// A dead letter is its record and why it is dead, and perhaps less well compressed.
+const maxDeadLetterBytes = 4_194_304;
 
 /**
  * Makes every topic of the list that is not there yet, with as many replicas as the cluster can hold, three at most.
@@ -29,7 +32,7 @@ export const ensureTopics = async (
         configEntries: [
           { name: 'retention.ms', value: String(topic.retentionDays * dayMs) },
           { name: 'min.insync.replicas', value: replicationFactor >= 3 ? '2' : '1' },
-          { name: 'max.message.bytes', value: '2097152' },
+          { name: 'max.message.bytes', value: String(isDeadTopic(topic.name) ? maxDeadLetterBytes : maxRecordBytes) },
           { name: 'unclean.leader.election.enable', value: 'false' },
         ],
       })),

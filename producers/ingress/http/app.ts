@@ -13,10 +13,12 @@ import { randomUUID } from 'node:crypto';
 import { open } from './access.ts';
 import { limitBodies } from './body-budget.ts';
 import { guardRoutes } from './guard-routes.ts';
+import { finishDocument } from './finish-document.ts';
 import type { IngressContext } from './ingress-context.ts';
-import { markOptionalBodies } from './optional-bodies.ts';
+import { createKnownPaths } from './known-paths.ts';
 import { answerProblem, answerUnknownRoute } from './problem.ts';
 import { readJson } from './read-json.ts';
+import { answerUnread, refuseMethods } from './refuse-methods.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -56,6 +58,7 @@ export const usualLimits: AppLimits = {
 
 /** Builds the HTTP ingress without listening, so that tests can speak to it by `inject`. */
 export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, limits: AppLimits) => {
+  const known = createKnownPaths();
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -69,7 +72,11 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
       connectionsCheckingInterval: Math.min(5_000, limits.requestTimeoutMs),
       maxHeaderSize: 16_384,
     },
-    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
+    // As long as the headers may be: what is no id is for its route to say, not for the router.
+    routerOptions: { maxParamLength: 16_384, ignoreTrailingSlash: false },
+    clientErrorHandler: answerUnread(known),
+    // A path that cannot be decoded reaches no route either.
+    frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
     // Anybody can write X-Forwarded-For: without a list nobody's is read.
     trustProxy: context.trustedProxies.length > 0 && [...context.trustedProxies],
     requestIdHeader: false,
@@ -91,6 +98,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
   app.removeContentTypeParser('text/plain');
   readJson(app);
   limitBodies(app, limits.maxBytesUnderWay);
+  refuseMethods(app, known);
   guardRoutes(app, context, '/docs');
   // Answers are data, never pages; what shows pages sets a policy of its own. No origin may read them but ours.
   await app.register(helmet, {
@@ -109,7 +117,10 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     },
     transform: jsonSchemaTransform,
-    transformObject: (documentObject) => markOptionalBodies(jsonSchemaTransformObject(documentObject)),
+    transformObject: (documentObject) =>
+      finishDocument(jsonSchemaTransformObject(documentObject), {
+        esps: context.esps.map(({ name }) => name),
+      }),
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
   app.get('/openapi.json', { config: open, schema: { hide: true } }, () => app.swagger());

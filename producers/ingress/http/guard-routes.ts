@@ -8,6 +8,9 @@ const describeAccess = (access: KeyAccess): string =>
     ? `Needs a key of the fleet's administrators with the scope \`${access.scope}\`.`
     : `Needs the scope \`${access.scope}\`.`;
 
+const refusedWith = (statuses: readonly number[]) =>
+  Object.fromEntries(statuses.map((status) => [status, problemSchema]));
+
 /**
  * Guards every route that is added from now on by what its `config` says. A route that says nothing cannot be added, so
  * nobody forgets; what stands under `openPrefix` belongs to a plug-in that cannot say it, and is open.
@@ -23,13 +26,16 @@ export const guardRoutes = (app: RouteApp, guards: Guards, openPrefix: string): 
     for (const method of [route.method].flat()) accessOf.set(`${method} ${route.url}`, access);
     if (access === 'open' || route.schema === undefined) return;
     // Said once for all: what each of these routes asks, and how it may be refused.
-    const { description, response } = route.schema;
+    const { description, response, body } = route.schema;
     const asked = describeAccess(access);
-    const refusals = { 401: problemSchema, 403: problemSchema, 429: problemSchema, 503: problemSchema };
     route.schema = {
       ...route.schema,
       description: description === undefined ? asked : `${description} ${asked}`,
-      response: { ...refusals, ...(typeof response === 'object' ? response : {}) },
+      response: {
+        ...refusedWith([400, 401, 403, 422, 429, 503]),
+        ...(body === undefined ? {} : refusedWith([413, 415])),
+        ...(typeof response === 'object' ? response : {}),
+      },
     };
   });
   app.addHook('onRequest', async (request) => {

@@ -85,6 +85,7 @@ const titles: Readonly<Record<number, string>> = {
   404: 'Not found',
   405: 'Method not allowed',
   413: 'Too large',
+  414: 'Too long',
   415: 'Unsupported media type',
   429: 'Too many requests',
 };
@@ -102,6 +103,8 @@ const asProblem = (error: FastifyError | HttpProblem | Error): HttpProblem => {
       headers: { 'retry-after': '1' },
     });
   }
+  if (error instanceof FleetError && error.code === 'record-too-large')
+    return new HttpProblem(413, 'Too large', { detail: 'Kafka does not take a record of this size.' });
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status >= 400 && status < 500)
     return new HttpProblem(status, titles[status] ?? 'Bad request', { detail: error.message });

@@ -10,7 +10,8 @@ const usualLimits: JsonLimits = { depth: 64, members: 20_000, values: 500_000, s
  * built of it: 400 where it is nested too deep, 413 otherwise. `isEmptyAllowed` takes an empty body for `{}`.
  */
 export const readJson = (app: RouteApp, options: { readonly isEmptyAllowed?: boolean } = {}): void => {
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  // `__proto__` is taken out: it is nobody's field, and must not become anything's prototype.
+  const parseJson = app.getDefaultJsonParser('remove', 'ignore');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
@@ -29,9 +30,10 @@ export const readJson = (app: RouteApp, options: { readonly isEmptyAllowed?: boo
 /** Takes no body, or an empty one of type JSON, for `{}`: for routes whose every field is optional. */
 export const allowEmptyBody = (app: RouteApp): void => {
   readJson(app, { isEmptyAllowed: true });
-  // Fastify shows a schema null where there is no body.
+  // Fastify shows a schema null where there is no body, and also where the body is a literal null.
   app.addHook('preValidation', (request, _reply, next) => {
-    request.body ??= {};
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+    if (encoding === undefined && Number(length) === 0) request.body ??= {};
     next();
   });
 };

@@ -16,6 +16,8 @@ describe('Text that is kept', () => {
     ['a lone low surrogate', '\udc00a', false],
     ['too much', 'a'.repeat(101), false],
     ['as much as may be', 'a'.repeat(100), true],
+    ['as many characters beyond the first plane, each two units long', '\u{1f600}'.repeat(100), true],
+    ['one of them more', '\u{1f600}'.repeat(101), false],
   ])('with %s', (_, text, isTaken) => {
     expect(takes(storableText(100), text)).toBe(isTaken);
   });

@@ -27,6 +27,11 @@ describe('The payload of a dead letter', () => {
     });
   });
 
+  it('nested ten thousand levels deep loses it as text does', () => {
+    const nested = `${'['.repeat(10_000)}"${ann}"${']'.repeat(10_000)}`;
+    expect(erase(nested)).toBe(nested.replace(ann, erasedAddress));
+  });
+
   it('is given up when it was for that recipient alone', () => {
     expect(erase({ from: 'news@acme.example', recipients: [{ email: ann }] })).toBe('empty');
   });

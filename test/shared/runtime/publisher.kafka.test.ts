@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { createPublisher, type Publisher, type Urgency } from '../../../shared/runtime/publisher.ts';
 import { redirectConnections, startCutProxy, type CutProxy } from '../../support/cut-proxy.ts';
 import { testKafkaBrokers } from '../../support/test-services.ts';
@@ -45,6 +46,43 @@ describe('The publisher', () => {
         1,
       );
     }
+  });
+
+  it('takes more from one caller than Kafka takes at once, and keeps its order', async () => {
+    const topic = await makeTopic();
+    const publisher = openPublisher();
+    const large = 'x'.repeat(500_000);
+    await publisher.publish(
+      Array.from({ length: 10 }, (_, n) => ({ topic: topic.name, key: 'k', value: `${n}${large}` })),
+    );
+    await publisher.close();
+    const kept = await readTopic(topic.name, (found) => found.length >= 10);
+    expect(kept.map(({ value }) => value.slice(0, 1))).toEqual(Array.from({ length: 10 }, (_, n) => String(n)));
+  });
+
+  it('takes a record of 5 MB that can be compressed', async () => {
+    const topic = await makeTopic();
+    const publisher = openPublisher();
+    await publisher.publish([{ topic: topic.name, key: 'k', value: JSON.stringify({ a: 'x'.repeat(5_000_000) }) }]);
+    await publisher.close();
+    const [kept] = await readTopic(topic.name, (found) => found.length >= 1);
+    expect(kept?.value.length).toBe(5_000_008);
+  });
+
+  it('says at once of a record that is too large what it is, and takes what others bring at the same time', async () => {
+    const topic = await makeTopic();
+    const publisher = openPublisher();
+    const small = { topic: topic.name, key: 'k', value: 'small' };
+    const [before, tooLarge, after] = await Promise.allSettled([
+      publisher.publish([small]),
+      publisher.publish([{ topic: topic.name, key: 'k', value: randomBytes(3_000_000) }]),
+      publisher.publish([small]),
+    ]);
+    expect([before.status, after.status]).toEqual(['fulfilled', 'fulfilled']);
+    expect(tooLarge).toMatchObject({ status: 'rejected', reason: { code: 'record-too-large', retryable: false } });
+    await publisher.close();
+    const kept = await readTopic(topic.name, (found) => found.length >= 2);
+    expect(kept.map(({ value }) => value)).toEqual(['small', 'small']);
   });
 
   it('carries headers and bytes as they are', async () => {

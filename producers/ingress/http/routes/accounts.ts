@@ -57,6 +57,7 @@ export const accountRoutes = (app: RouteApp, { pool, newId }: IngressContext): v
       config,
       schema: {
         tags,
+        operationId: 'createAccount',
         summary: 'Make an account',
         security: withKey,
         body: newAccount,
@@ -81,6 +82,7 @@ export const accountRoutes = (app: RouteApp, { pool, newId }: IngressContext): v
       config,
       schema: {
         tags,
+        operationId: 'listAccounts',
         summary: 'Accounts, by id',
         security: withKey,
         querystring: z.strictObject({
@@ -103,6 +105,7 @@ export const accountRoutes = (app: RouteApp, { pool, newId }: IngressContext): v
       config,
       schema: {
         tags,
+        operationId: 'getAccount',
         summary: 'One account',
         security: withKey,
         params,
@@ -122,6 +125,7 @@ export const accountRoutes = (app: RouteApp, { pool, newId }: IngressContext): v
       config,
       schema: {
         tags,
+        operationId: 'updateAccount',
         summary: 'Change what an account may do',
         description: 'What is not named stays. It holds in every process within five seconds.',
         security: withKey,
@@ -151,6 +155,7 @@ export const accountRoutes = (app: RouteApp, { pool, newId }: IngressContext): v
       config,
       schema: {
         tags,
+        operationId: 'closeAccount',
         summary: 'Close an account for good, and revoke its keys',
         security: withKey,
         params,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { keyListAnswer, madeKeyAnswer, newKey, type ApiKey } from '../../../../shared/contracts/accounts-api.ts';
-import { storableText } from '../../../../shared/contracts/text.ts';
+import { storableText, utc } from '../../../../shared/contracts/text.ts';
 import { insertKey, listKeys, revokeKey, type StoredKey } from '../../../../shared/db/api-keys.ts';
 import { makeKey } from '../../../../shared/domain/api-key.ts';
 import { isFleetAdmin, type Caller } from '../../check-key.ts';
@@ -42,11 +42,12 @@ export const apiKeyRoutes = (app: RouteApp, { pool, newId }: IngressContext): vo
       config,
       schema: {
         tags,
+        operationId: 'createApiKey',
         summary: 'Make a key; this answer alone shows it',
         description: 'A key can be given no scope that the key which makes it lacks.',
         security: withKey,
         body: newKey,
-        response: { 201: madeKeyAnswer, ...faults },
+        response: { 201: madeKeyAnswer, ...faults, 409: problemSchema },
       },
     },
     async (request, reply) => {
@@ -57,9 +58,12 @@ export const apiKeyRoutes = (app: RouteApp, { pool, newId }: IngressContext): vo
           ? []
           : [{ pointer: `/scopes/${index}`, detail: 'cannot be given by a key that lacks it' }],
       );
-      if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now())
-        errors.push({ pointer: '/expiresAt', detail: 'is not in the future' });
       if (errors.length > 0) throw new HttpProblem(422, 'The request cannot be processed', { errors });
+      if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) {
+        throw new HttpProblem(409, 'Already past', {
+          errors: [{ pointer: '/expiresAt', detail: 'is not in the future' }],
+        });
+      }
       const { key, ...parts } = makeKey(randomBytes);
       const stored = await insertKey(pool, {
         ...parts,
@@ -67,7 +71,7 @@ export const apiKeyRoutes = (app: RouteApp, { pool, newId }: IngressContext): vo
         accountId: accountOf(caller, request.body.accountId),
         name,
         scopes: [...new Set(scopes)],
-        expiresAt: expiresAt ?? null,
+        expiresAt: utc(expiresAt) ?? null,
       });
       if (stored === undefined) throw notFound('open account');
       // Nothing between us and the caller may keep it.
@@ -84,6 +88,7 @@ export const apiKeyRoutes = (app: RouteApp, { pool, newId }: IngressContext): vo
       config,
       schema: {
         tags,
+        operationId: 'listApiKeys',
         summary: 'The keys of the account, newest first, without the keys themselves',
         security: withKey,
         querystring: z.strictObject({
@@ -107,6 +112,7 @@ export const apiKeyRoutes = (app: RouteApp, { pool, newId }: IngressContext): vo
       config,
       schema: {
         tags,
+        operationId: 'revokeApiKey',
         summary: 'Revoke a key: within five seconds no process takes it',
         security: withKey,
         params: z.object({ id: storableText(128) }),

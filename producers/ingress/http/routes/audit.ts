@@ -32,9 +32,10 @@ export const auditRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['messages'],
+        operationId: 'auditPeriod',
         summary: 'Whether everything that was accepted in a period is accounted for',
         description:
-          'accepted = sent + suppressed + failed + cancelled + pending, in all and by the ESP of the latest attempt. At most 31 days at once.',
+          'accepted = sent + suppressed + failed + cancelled + pending, in all and by the ESP of the latest attempt. Of a longer period than 31 days the last 31 are looked at, and `cut` is true.',
         security: withKey,
         querystring: auditQuery,
         response: { 200: auditAnswer, 400: problemSchema, 401: problemSchema, 404: problemSchema, 422: problemSchema },
@@ -42,13 +43,11 @@ export const auditRoutes = (app: RouteApp, context: IngressContext): void => {
     },
     async (request) => {
       const caller = callerOf(request);
-      const since = new Date(request.query.since);
       const until = request.query.until === undefined ? new Date() : new Date(request.query.until);
-      if (until.getTime() <= since.getTime() || until.getTime() - since.getTime() > longestMs) {
-        throw new HttpProblem(422, 'The request cannot be processed', {
-          errors: [{ pointer: '/querystring/since', detail: 'must be before until, by at most 31 days' }],
-        });
-      }
+      const earliest = until.getTime() - longestMs;
+      const wanted = new Date(request.query.since);
+      const cut = wanted.getTime() < earliest;
+      const since = cut ? new Date(earliest) : wanted;
       const seesAll = isFleetAdmin(caller);
       const accountId = seesAll ? request.query.accountId : caller.accountId;
       if (!seesAll && (request.query.accountId ?? caller.accountId) !== caller.accountId) {
@@ -60,6 +59,7 @@ export const auditRoutes = (app: RouteApp, context: IngressContext): void => {
       return {
         since: since.toISOString(),
         until: until.toISOString(),
+        cut,
         accountId: accountId ?? null,
         requests: counted.requests,
         ...balance,

@@ -97,6 +97,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
+        operationId: 'listDeadLetters',
         summary: 'What could not be handled: by topic and code, and letter by letter, newest first',
         security: withKey,
         querystring: letterQuery,
@@ -127,6 +128,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
+        operationId: 'getDeadLetter',
         summary: 'One dead letter with its headers and payload',
         security: withKey,
         params: letterId,
@@ -148,13 +150,14 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       bodyLimit: 4_194_304,
       schema: {
         tags: ['dead letters'],
+        operationId: 'retryDeadLetter',
         summary: 'Send a dead letter back to its topic, as it was or with another payload',
         description:
           'Its origin travels along, so it keeps its id: nothing that was done before is done again. A letter that was sent back and did not come again is left alone (200, `retried: false`).',
         security: withKey,
         params: letterId,
         body: letterEdit,
-        response: { 200: retryOneAnswer, 202: retryOneAnswer, ...faults },
+        response: { 200: retryOneAnswer, 202: retryOneAnswer, ...faults, 409: problemSchema },
       },
     },
     async (request, reply) => {
@@ -163,7 +166,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       if (letter === undefined || letter.state === 'discarded') throw notFound('dead letter');
       const topic = readable.get(letter.topic);
       if (topic === undefined) {
-        throw new HttpProblem(422, 'The request cannot be processed', {
+        throw new HttpProblem(409, 'Not possible', {
           detail: `Nothing reads the topic ${letter.topic}; there are: ${[...readable.keys()].join(', ')}.`,
         });
       }
@@ -171,7 +174,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       if (payload !== undefined) {
         const decoded = decode(topic, payload);
         if (!decoded.ok) {
-          throw new HttpProblem(422, 'The request cannot be processed', {
+          throw new HttpProblem(409, 'Does not fit its topic', {
             errors: [{ pointer: '/payload', detail: decoded.reason }],
           });
         }
@@ -198,6 +201,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
+        operationId: 'retryDeadLetters',
         summary: 'Send all waiting dead letters that match back to their topics; `dryRun` only counts them',
         security: withKey,
         body: retryFilter,
@@ -234,6 +238,7 @@ export const deadLetterRoutes = (app: RouteApp, context: IngressContext): void =
       config: needs('admin', 'the fleet'),
       schema: {
         tags: ['dead letters'],
+        operationId: 'discardDeadLetter',
         summary: 'Discard a dead letter: its payload is gone for good',
         security: withKey,
         params: letterId,

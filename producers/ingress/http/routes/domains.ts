@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { domainText } from '../../../../shared/contracts/address-text.ts';
 import { domainAnswer } from '../../../../shared/contracts/api.ts';
 import { loadDomain } from '../../../../shared/db/domain-counters.ts';
 import { normaliseDomain } from '../../../../shared/domain/domain-name.ts';
@@ -16,9 +17,10 @@ export const domainRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['domains'],
+        operationId: 'getDomain',
         summary: 'Whether a domain is catch-all, and what says so',
         security: withKey,
-        params: z.object({ name: z.string().min(1) }),
+        params: z.object({ name: domainText }),
         response: { 200: domainAnswer, 400: problemSchema, 401: problemSchema },
       },
     },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { acceptedAnswer, requestAnswer } from '../../../../shared/contracts/api.ts';
+import { hidden } from '../../../../shared/contracts/api-parts.ts';
 import { emailRequest, type EmailRequest } from '../../../../shared/contracts/email.ts';
 import { storableText } from '../../../../shared/contracts/text.ts';
 import type { SendLane } from '../../../../shared/contracts/topics.ts';
@@ -31,6 +32,13 @@ const urgencyOf: Readonly<Record<SendLane, Urgency>> = {
   'email-send': 'usual',
   'email-send-bulk': 'can-wait',
 };
+
+// Told of in words: whoever makes requests from the document would send other bodies under one key, which is refused.
+// HTTP drops blanks around a value, and what is not ASCII means something else to every client (RFC 9110 §5.5).
+const idempotencyKey = z
+  .string()
+  .regex(/^[!-~](?:[ -~]{0,254}[!-~])?$/, { error: 'must be 1 to 256 printable ASCII characters' })
+  .meta(hidden);
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -94,11 +102,12 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
       bodyLimit: Math.floor((context.maxMessageBytes * 4) / 3) + 10_485_760,
       schema: {
         tags: ['emails'],
+        operationId: 'sendEmail',
         summary: 'Send one content to one or many recipients',
         description:
-          'Answers 202 once Kafka has the request on all replicas. With an Idempotency-Key a repeat is answered like the first and sends nothing.',
+          'Answers 202 once Kafka has the request on all replicas. With a header Idempotency-Key (1 to 256 printable ASCII characters) a repeat within 24 hours is answered like the first and sends nothing; the same key with another body is a 422, while the first is under way a 409.',
         security: withKey,
-        headers: z.object({ 'idempotency-key': z.string().min(1).max(256).optional() }),
+        headers: z.object({ 'idempotency-key': idempotencyKey.optional() }),
         body: emailRequest,
         response: {
           202: acceptedAnswer,
@@ -171,6 +180,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['emails'],
+        operationId: 'getEmail',
         summary: 'What became of a request',
         security: withKey,
         params: z.object({ requestId: storableText(128).min(1) }),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { espNameText } from '../../../../shared/contracts/esp-name.ts';
+import { moment } from '../../../../shared/contracts/text.ts';
 import { historyAnswer } from '../../../../shared/contracts/routing-api.ts';
 import { readAudit } from '../../../../shared/db/esp-controls.ts';
 import { outcomeHistory } from '../../../../shared/db/outcome-history.ts';
@@ -6,7 +8,7 @@ import { weightHistory } from '../../../../shared/db/weight-decisions.ts';
 import { isFleetAdmin } from '../../check-key.ts';
 import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
-import { HttpProblem, notFound, problemSchema } from '../problem.ts';
+import { notFound, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
 
 const daySeconds = 86_400;
@@ -23,18 +25,22 @@ export const espHistoryRoutes = (app: RouteApp, context: IngressContext): void =
       config: needs('read'),
       schema: {
         tags: ['routing'],
+        operationId: 'getEspHistory',
         summary: "An ESP's weight and outcomes over time, and who changed what about it",
         security: withKey,
-        params: z.object({ esp: z.string().max(128) }),
+        params: z.object({ esp: espNameText }),
         querystring: z.strictObject({
-          since: z.iso.datetime({ offset: true }).optional().meta({ description: 'A day ago, unless given.' }),
+          since: moment.optional().meta({ description: 'A day ago, unless given.' }),
           step: z.coerce
             .number()
             .int()
             .min(1)
             .max(31 * daySeconds)
             .optional()
-            .meta({ description: 'Seconds; unless given, such that about 300 points come.' }),
+            .meta({
+              description:
+                'Seconds; unless given, such that about 300 points come. Made larger where more than 1,000 would come.',
+            }),
         }),
         response: {
           200: historyAnswer,
@@ -53,13 +59,8 @@ export const espHistoryRoutes = (app: RouteApp, context: IngressContext): void =
       const now = Date.now();
       const since = new Date(request.query.since ?? now - daySeconds * 1_000);
       const spanSeconds = Math.max(1, (now - since.getTime()) / 1_000);
-      const step = request.query.step ?? Math.ceil(spanSeconds / usualPoints);
-      if (spanSeconds / step > mostPoints) {
-        const fewest = Math.ceil(spanSeconds / mostPoints);
-        throw new HttpProblem(422, 'The request cannot be processed', {
-          errors: [{ pointer: '/querystring/step', detail: `would give too many points; take ${fewest} s or more` }],
-        });
-      }
+      const wanted = request.query.step ?? Math.ceil(spanSeconds / usualPoints);
+      const step = Math.max(wanted, Math.ceil(spanSeconds / mostPoints));
       const outcomeStep = hourSeconds * Math.max(1, Math.ceil(spanSeconds / hourSeconds / usualPoints));
       const [weights, outcomes, audit] = await Promise.all([
         weightHistory(context.pool, accountId, since, step),

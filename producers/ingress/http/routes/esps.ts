@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { espNameText } from '../../../../shared/contracts/esp-name.ts';
 import { espAnswer, espsAnswer, limitsChange, modeChange } from '../../../../shared/contracts/routing-api.ts';
 import { draftStanding, loadSituation } from '../../../../shared/db/decide-weights.ts';
 import { changeControls } from '../../../../shared/db/esp-controls.ts';
@@ -16,13 +17,33 @@ import { allowEmptyBody } from '../read-json.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
 
 const verbs = [
-  { action: 'pause', mode: 'paused', summary: 'Give an ESP no mail at all; what was planned for it goes elsewhere' },
-  { action: 'drain', mode: 'draining', summary: 'Give an ESP no new mail; it still sends what was planned for it' },
-  { action: 'resume', mode: 'active', summary: 'Use an ESP again' },
-  { action: 'probe-only', mode: 'probe-only', summary: 'Give an ESP one message a round, to see how it does' },
-] as const satisfies readonly { readonly action: string; readonly mode: EspMode; readonly summary: string }[];
+  {
+    action: 'pause',
+    operationId: 'pauseEsp',
+    mode: 'paused',
+    summary: 'Give an ESP no mail at all; what was planned for it goes elsewhere',
+  },
+  {
+    action: 'drain',
+    operationId: 'drainEsp',
+    mode: 'draining',
+    summary: 'Give an ESP no new mail; it still sends what was planned for it',
+  },
+  { action: 'resume', operationId: 'resumeEsp', mode: 'active', summary: 'Use an ESP again' },
+  {
+    action: 'probe-only',
+    operationId: 'probeEspOnly',
+    mode: 'probe-only',
+    summary: 'Give an ESP one message a round, to see how it does',
+  },
+] as const satisfies readonly {
+  readonly action: string;
+  readonly operationId: string;
+  readonly mode: EspMode;
+  readonly summary: string;
+}[];
 
-const espParam = z.object({ esp: z.string().max(128) });
+const espParam = z.object({ esp: espNameText });
 const faults = {
   400: problemSchema,
   401: problemSchema,
@@ -42,6 +63,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['routing'],
+        operationId: 'listEsps',
         summary: 'The configured ESPs: what operators want of them, how they do, and what they may have',
         security: withKey,
         response: { 200: espsAnswer, 401: problemSchema },
@@ -80,13 +102,14 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
     };
   };
 
-  for (const { action, mode, summary } of verbs) {
+  for (const { action, operationId, mode, summary } of verbs) {
     app.post(
       `/v1/esps/:esp/${action}`,
       {
         config: needs('admin', 'the fleet'),
         schema: {
           tags: ['routing'],
+          operationId,
           summary,
           security: withKey,
           params: espParam,
@@ -113,6 +136,7 @@ export const espRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('admin', 'the fleet'),
       schema: {
         tags: ['routing'],
+        operationId: 'setEspLimits',
         summary: 'How much an ESP may be sent by second, day and month, and how fast a new one grows',
         security: withKey,
         params: espParam,

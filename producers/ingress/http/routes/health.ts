@@ -11,6 +11,7 @@ export const healthRoutes = (app: RouteApp, context: IngressContext): void => {
       config: open,
       schema: {
         tags: ['health'],
+        operationId: 'getLiveness',
         summary: 'Whether the process is alive',
         response: { 200: z.object({ live: z.literal(true) }) },
       },
@@ -24,6 +25,7 @@ export const healthRoutes = (app: RouteApp, context: IngressContext): void => {
       config: open,
       schema: {
         tags: ['health'],
+        operationId: 'getReadiness',
         summary: 'Whether requests can be served',
         response: { 200: readiness, 503: readiness },
       },

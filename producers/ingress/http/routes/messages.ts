@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { messageAnswer, messageListAnswer, type MessageSummary } from '../../../../shared/contracts/api.ts';
-import { storableText } from '../../../../shared/contracts/text.ts';
+import { moment, storableText, utc } from '../../../../shared/contracts/text.ts';
 import {
   listMessages,
   loadMessage,
@@ -15,7 +15,11 @@ import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem, notFound, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
 
-const messageId = z.string().refine((text) => messageUuid(text) !== undefined, { error: 'is not a message id' });
+const messageIdPattern = '^(?:msg_)?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$';
+const messageId = z
+  .string()
+  .refine((text) => messageUuid(text) !== undefined, { error: 'is not a message id' })
+  .meta({ pattern: messageIdPattern });
 
 const summary = (row: MessageRow): MessageSummary => ({
   id: publicMessageId(row.id),
@@ -68,6 +72,7 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['messages'],
+        operationId: 'listMessages',
         summary: 'Messages, newest first',
         security: withKey,
         querystring: z.strictObject({
@@ -75,8 +80,8 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
           email: storableText(320).optional(),
           esp: storableText(64).optional(),
           requestId: storableText(128).optional(),
-          since: z.iso.datetime({ offset: true }).optional(),
-          until: z.iso.datetime({ offset: true }).optional(),
+          since: moment.optional(),
+          until: moment.optional(),
           limit: z.coerce.number().int().min(1).max(1_000).default(50),
           after: messageId.optional(),
         }),
@@ -88,6 +93,8 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
       const { query } = request;
       const rows = await listMessages(context.pool, {
         ...query,
+        since: utc(query.since),
+        until: utc(query.until),
         accountId,
         email: query.email === undefined ? undefined : (parseAddress(query.email)?.email ?? query.email),
         after: query.after === undefined ? undefined : messageUuid(query.after),
@@ -102,9 +109,10 @@ export const messageRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['messages'],
+        operationId: 'getMessage',
         summary: 'One message: its attempts, what ESPs told of it, and why it went where it went',
         security: withKey,
-        params: z.object({ id: z.string().max(128) }),
+        params: z.object({ id: z.string().meta({ pattern: messageIdPattern }) }),
         response: { 200: messageAnswer, 401: problemSchema, 404: problemSchema },
       },
     },

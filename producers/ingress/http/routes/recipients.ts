@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bareAddressText } from '../../../../shared/contracts/address-text.ts';
 import { erasureAnswer } from '../../../../shared/contracts/erasure-api.ts';
 import { beginErasure, loadErasure, type Erasure } from '../../../../shared/db/erase-recipient.ts';
 import { parseAddress } from '../../../../shared/domain/email-address.ts';
@@ -35,11 +36,12 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
       config: needs('admin'),
       schema: {
         tags: ['messages'],
+        operationId: 'eraseRecipient',
         summary: 'Erase one recipient: address, name and variables in messages, copies and dead letters',
         description:
           'Mail that still waits is cancelled. Counts and states stay. An admin of the fleet erases the mail of all accounts. What lies on topics ends with their retention, seven days at most.',
         security: withKey,
-        params: z.object({ email: z.string().min(3).max(998) }),
+        params: z.object({ email: bareAddressText }),
         response: { 202: erasureAnswer, ...faults },
       },
     },
@@ -67,6 +69,7 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
       config: needs('admin'),
       schema: {
         tags: ['messages'],
+        operationId: 'getErasure',
         summary: 'How far an erasure is',
         security: withKey,
         params: z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) }),

@@ -16,6 +16,7 @@ export const senderRoutes = (app: RouteApp, { pool }: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['routing'],
+        operationId: 'listSenders',
         summary: 'Complaints by sending domain and mailbox provider, and whether its bulk mail is slowed',
         security: withKey,
         response: { 200: sendersAnswer, 401: problemSchema },

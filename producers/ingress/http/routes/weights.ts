@@ -27,6 +27,7 @@ export const weightRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['routing'],
+        operationId: 'getWeights',
         summary: 'Weights of the ESPs and the evidence behind them',
         security: withKey,
         querystring: z.strictObject({

@@ -42,6 +42,7 @@ export const whatIfRoutes = (app: RouteApp, context: IngressContext): void => {
       config: needs('read'),
       schema: {
         tags: ['routing'],
+        operationId: 'simulateWeights',
         summary: 'What the weights would be, were an ESP paused or another policy used',
         security: withKey,
         body: whatIfQuestion,

@@ -85,7 +85,7 @@ describe('A key', () => {
     ['no scope', { name: 'n', scopes: [] }, 422, '/scopes'],
     ['an unknown scope', { name: 'n', scopes: ['root'] }, 422, '/scopes/0'],
     ['no name', { scopes: ['read'] }, 422, '/name'],
-    ['a time that is over', { name: 'n', scopes: ['read'], expiresAt: '2020-01-01T00:00:00Z' }, 422, '/expiresAt'],
+    ['a time that is over', { name: 'n', scopes: ['read'], expiresAt: '2020-01-01T00:00:00Z' }, 409, '/expiresAt'],
     ['an account id that is none', { name: 'n', scopes: ['read'], accountId: 'A b' }, 422, '/accountId'],
   ])('is not made with %s', async (_, payload, status, pointer) => {
     const answer = await ask(ingress, 'POST', '/v1/api-keys', { payload });

@@ -50,6 +50,7 @@ it('accounts for everything, in all and by ESP', async () => {
     body: {
       since: expect.any(String),
       until: expect.any(String),
+      cut: false,
       accountId: null,
       ...{ requests: 2, accepted: 7, sent: 3, suppressed: 1, failed: 1, cancelled: 0, pending: 2, balanced: true },
       duplicatesSuspected: 1,
@@ -74,12 +75,17 @@ it('says so when it does not add up', async () => {
   expect((await audit(lately)).body).toMatchObject({ balanced: false, uneven: [{ id: 'r1', total: 1, rows: 2 }] });
 });
 
-it('takes a period of a moment to 31 days', async () => {
+it('looks at 31 days at most and says so; a period that ends before it begins holds nothing', async () => {
   expect((await audit('since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z')).body).toMatchObject({
     ...{ requests: 0, accepted: 0, balanced: true, byEsp: [] },
   });
-  expect((await audit('since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z')).status).toBe(422);
-  expect((await audit('since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z')).status).toBe(422);
+  expect((await audit('since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z')).body).toMatchObject({
+    since: '2026-01-02T00:00:00.000Z',
+    cut: true,
+  });
+  expect((await audit('since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z')).body).toMatchObject({ requests: 0 });
+  expect((await audit('since=2026-01-02T00:00:00%2B17:54')).body).toMatchObject({ cut: true });
+  expect((await audit('since=0071-12-10T14:20:51Z')).status).toBe(422);
   expect((await audit('since=yesterday')).status).toBe(422);
   expect((await audit('')).status).toBe(422);
 });

@@ -150,12 +150,12 @@ describe('Retrying one', () => {
     const id = await idOf(1);
     const bad = await call('POST', `/${id}/retry`, { payload: { from: 1 } });
     expect([bad.statusCode, bad.json()]).toEqual([
-      422,
+      409,
       expect.objectContaining({
         errors: [expect.objectContaining({ pointer: '/payload', detail: expect.stringContaining('/from') })],
       }),
     ]);
-    expect((await call('POST', `/${id}/retry`, { payload: '{"from"' })).statusCode).toBe(422);
+    expect((await call('POST', `/${id}/retry`, { payload: '{"from"' })).statusCode).toBe(409);
     expect((await call('POST', `/${id}/retry`, { payload: 'x', payloadBase64: 'eA==' })).statusCode).toBe(422);
     expect((await call('POST', `/${id}/retry`, { topic: 'other' })).statusCode).toBe(400);
     expect(ingress.published).toEqual([]);
@@ -189,7 +189,7 @@ describe('Retrying one', () => {
     await store(letter(1, { topic: 'elsewhere' }));
     const answer = await call('POST', `/${await idOf(1)}/retry`);
     expect([answer.statusCode, answer.json()]).toEqual([
-      422,
+      409,
       expect.objectContaining({ detail: expect.stringContaining('Nothing reads the topic elsewhere') }),
     ]);
   });

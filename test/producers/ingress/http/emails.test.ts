@@ -97,13 +97,29 @@ describe('POST /v1/emails', () => {
     ['whose name needs escaping', { ...good, 'a/b~c': 1 }, '/a~1b~0c'],
     ['in a recipient', { ...good, recipients: [{ email: 'a@b.example', weight: 5 }] }, '/recipients/0/weight'],
     ['that belongs to records', { ...good, accountId: 'other' }, '/accountId'],
-    ['called __proto__', JSON.stringify(good).replace('{', '{"__proto__":{"class":"otp"},'), ''],
-    ['called constructor', JSON.stringify(good).replace('{', '{"constructor":{"prototype":{}},'), ''],
+    ['called constructor', JSON.stringify(good).replace('{', '{"constructor":{"prototype":{}},'), '/constructor'],
   ])('answers 400 to a property nobody knows %s', async (_, body, pointer) => {
     const answer = await post(body);
     expect(answer.statusCode).toBe(400);
     const pointers = pointersOf(answer);
-    if (pointer !== '') expect(pointers).toEqual([pointer]);
+    expect(pointers).toEqual([pointer]);
+    expect(ingress.published).toEqual([]);
+  });
+
+  it('takes __proto__ for nothing, wherever it stands, and constructor for a name like any other', async () => {
+    const body = JSON.stringify({ ...good, data: { deep: { a: 1 }, constructor: { prototype: { b: 2 } } } })
+      .replace('{', '{"__proto__":{"class":"otp"},')
+      .replace('"a":1', '"a":1,"__proto__":{"polluted":true}');
+    expect((await post(body)).statusCode).toBe(202);
+    const record = JSON.parse(ingress.published[0]?.value.toString() ?? '') as object;
+    expect(record).toMatchObject({ data: { deep: { a: 1 }, constructor: { prototype: { b: 2 } } } });
+    expect(record).not.toHaveProperty('class');
+    expect(JSON.stringify(record)).not.toContain('polluted');
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  it.each(['', ' ', 'ü', 'a'.repeat(257), 'a\u0001b'])('refuses the Idempotency-Key %j', async (key) => {
+    expect((await post(good, { ...withKey, 'idempotency-key': key })).statusCode).toBe(422);
     expect(ingress.published).toEqual([]);
   });
 

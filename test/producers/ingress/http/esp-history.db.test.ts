@@ -81,14 +81,12 @@ it('lists who changed what, newest first, at most 100', async () => {
   expect(audit[0]).toEqual({ at: expect.any(String), action: 'limits', accountId: 'admin', reason: 'change 101' });
 });
 
-it('answers 404 for an ESP that is not configured, 422 for more points than anybody looks at', async () => {
+it('answers 404 for an ESP that is not configured, and larger steps where more points would come than anybody looks at', async () => {
   const other = await ingress.app.inject({ method: 'GET', url: '/v1/esps/ses/history', headers: withKey });
   expect(other.statusCode).toBe(404);
   const tooMany = await ask(`?since=${hoursAgo(24 * 30)}&step=60`);
-  expect(tooMany.statusCode).toBe(422);
-  expect(tooMany.json()).toMatchObject({
-    errors: [{ pointer: '/querystring/step', detail: expect.stringContaining('take 259') }],
-  });
+  expect(tooMany.json()).toMatchObject({ step: expect.any(Number) });
+  expect(Math.round(tooMany.json<{ step: number }>().step / 10)).toBe(259);
   for (const query of ['?since=yesterday', '?step=0', '?step=1.5']) expect((await ask(query)).statusCode).toBe(422);
   expect((await ask('?until=now')).statusCode).toBe(400);
 });
