@@ -143,7 +143,8 @@ export const emailSend = ({
       return held;
     },
   });
-  // A request that was stored while the gate was shut is nothing to try with again.
+  // What was tried while the gate was shut: a request is stored then, and a message that waits for its time again would
+  // stand before all others for ever.
   const tried = new Set<string>();
 
   /** Claims and sends all of it; answers the requests whose id is another account's. */
@@ -232,8 +233,15 @@ export const emailSend = ({
         const probes = await gate.holdProbes();
         if (probes > 0) {
           const fresh = requests.filter(({ id }) => !tried.has(id));
-          const least = smallestWork(fresh, due, probes);
-          for (const { id } of least.requests) tried.add(id);
+          const least = smallestWork(
+            fresh,
+            due.filter((id) => !tried.has(id)),
+            probes,
+          );
+          const ids = [...least.requests.map(({ id }) => id), ...least.due];
+          // Once all of it has had its turn, what waited for its time may be due again.
+          if (ids.length === 0) tried.clear();
+          for (const id of ids) tried.add(id);
           await deliver(least.requests, least.due, context);
         }
         // All of it comes again, and what was tried is left alone then.

@@ -597,6 +597,27 @@ describe('An ESP that is sick', () => {
     expect(rows[0]?.n).toBeLessThanOrEqual(2);
   });
 
+  it('is tried with another message when the first ones cannot be had, though they stand before all others', async () => {
+    const [alpha, beta] = [espOf('alpha', () => outage), espOf('beta', () => outage)];
+    const handle = processOf([alpha.esp, beta.esp]);
+    await handle(recordsOf(request(3), 'req_1'));
+    const calls = alpha.got.length + beta.got.length;
+    const { rows } = await database.pool.query<{ id: string }>('select id from messages order by id');
+    const [first, second, third] = rows.map(({ id }) => id);
+    await database.pool.query(
+      `update messages set due_at = now() + case when id = $1 then interval '-1 s' else interval '1 hour' end`,
+      [third],
+    );
+    await isSick('alpha');
+    await isSick('beta');
+    const due: SendRecord = { due: [first ?? '', second ?? '', third ?? ''] };
+    const shut = processOf([alpha.esp, beta.esp]);
+    await expect(shut([due])).rejects.toMatchObject({ code: 'no-esp' });
+    expect(alpha.got.length + beta.got.length).toBe(calls);
+    await expect(shut([due])).rejects.toMatchObject({ code: 'no-esp' });
+    expect(alpha.got.length + beta.got.length).toBeGreaterThan(calls);
+  });
+
   it('is used when nobody is well and its last probe was taken', async () => {
     await isSick('alpha');
     await isSick('beta');
