@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sourceFolders = [
   ...['producers', 'consumers', 'shared', 'cli', 'simulator', 'fleet', 'bench', 'migrations'],
-  // The failure tests are a program, and stand on the tests' support.
-  ...['test/chaos', 'test/support'],
+  // The tests of failures and of bad input are programs, and stand on the tests' support.
+  ...['test/chaos', 'test/hostile', 'test/support'],
 ];
 // Besides every main.ts: what the .mjs files import.
 const otherEntries = ['fleet/settings.ts', 'fleet/processes.ts', 'fleet/test-services.ts', 'migrations/migrate.ts'];

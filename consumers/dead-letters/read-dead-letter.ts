@@ -1,4 +1,5 @@
 import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
+import { replayOrigin } from '../../shared/domain/replay-origin.ts';
 
 export interface DeadLetter {
   readonly topic: string;
@@ -41,15 +42,12 @@ export const readDeadLetter = (
     Object.entries(record.headers).map(([name, value]) => [storable(name), storable(value)]),
   );
   const header = (name: keyof typeof deadLetterHeaders): string | undefined => headers[deadLetterHeaders[name]];
-  const partition = wholeNumber(header('partition'));
-  const offset = header('offset');
-  const hasOrigin =
-    header('topic') !== undefined && partition !== undefined && offset !== undefined && /^\d{1,18}$/.test(offset);
+  const origin = replayOrigin(headers);
   const firstFailedAt = new Date(header('firstFailedAt') ?? Number.NaN);
   return {
-    topic: hasOrigin ? (header('topic') ?? place.topic) : place.topic,
-    partition: hasOrigin ? partition : place.partition,
-    offset: hasOrigin ? offset : String(record.offset),
+    topic: origin?.topic ?? place.topic,
+    partition: origin?.partition ?? place.partition,
+    offset: origin?.offset ?? String(record.offset),
     epoch: header('cluster') ?? place.cluster,
     consumer: header('consumer') ?? '',
     code: header('code') ?? 'unknown',

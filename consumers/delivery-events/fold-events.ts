@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { DeliveryEvent, DeliveryRecord } from '../../shared/contracts/delivery.ts';
-import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { normaliseDomain } from '../../shared/domain/domain-name.ts';
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
 import { stateAfter, type MessageState } from '../../shared/domain/message-state.ts';
+import { replayOrigin, type ReplayOrigin } from '../../shared/domain/replay-origin.ts';
 import { messageUuid } from '../../shared/domain/request-ids.ts';
 
 /** An event that is stored once: it has an id, or belongs to a message. */
@@ -58,13 +58,9 @@ export interface PlacedRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Where a replayed dead letter came from first; undefined for any other record. */
-const originOf = (headers: Readonly<Record<string, string>>): string | undefined => {
-  const offset = headers[deadLetterHeaders.offset];
-  if (offset === undefined) return undefined;
-  const { cluster, topic, partition } = deadLetterHeaders;
-  return ['replay', headers[cluster], headers[topic], headers[partition], offset].join(':');
-};
+/** Names a replayed dead letter by where it came from first; undefined for any other record. */
+const nameOfOrigin = (origin: ReplayOrigin | undefined): string | undefined =>
+  origin && ['replay', origin.cluster, origin.topic, origin.partition, origin.offset].join(':');
 
 export interface Folded {
   /**
@@ -76,6 +72,9 @@ export interface Folded {
   /** Offsets of records with an event whose domain is none; nothing of them is counted. */
   readonly bad: ReadonlySet<bigint>;
 }
+
+// The end of the year 9999: later days have no name in ISO 8601's usual form, and no partition.
+const lastMs = 253_402_300_799_999;
 
 // Undefined when a domain is none: then nothing of the record is counted, so that its replay counts nothing twice.
 const withNormalDomains = (events: readonly DeliveryEvent[]): DeliveryEvent[] | undefined => {
@@ -94,10 +93,11 @@ export const foldRecords = (records: readonly PlacedRecord[], place: string): Fo
   const storable: StorableEvent[] = [];
   const bad = new Set<bigint>();
   for (const { value, offset, timestampMs, headers } of records) {
-    const origin = originOf(headers);
+    const replayed = replayOrigin(headers);
+    const origin = nameOfOrigin(replayed);
     // Kafka writes -1 for a record without a time. The day is a part of an event's key, so a replay keeps the first one.
-    const recordedMs = origin === undefined ? timestampMs : Number(headers[deadLetterHeaders.timestamp] ?? timestampMs);
-    const recordedAt = new Date(Number.isSafeInteger(recordedMs) ? Math.max(0, recordedMs) : 0);
+    const recordedMs = replayed?.timestampMs ?? timestampMs;
+    const recordedAt = new Date(Math.min(Math.max(0, recordedMs), lastMs));
     const events = withNormalDomains('events' in value ? value.events : [value]);
     if (events === undefined) {
       bad.add(offset);

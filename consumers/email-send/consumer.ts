@@ -5,8 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { SendLane, Topic } from '../../shared/contracts/topics.ts';
 import type { SendRecord, SharedContent } from '../../shared/contracts/email.ts';
-import { deadLetterHeaders } from '../../shared/contracts/topics.ts';
 import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
+import { replayOrigin } from '../../shared/domain/replay-origin.ts';
 import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
 import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
@@ -65,15 +65,17 @@ const laneClasses: Readonly<Record<SendLane, MessageClass>> = {
 const recipientsPerSlice = 2_000;
 
 /** A foreign record's id comes from its origin; a replayed one's from the origin that its headers name. */
-const originId = (record: Incoming<SendRecord>, context: BatchContext): string =>
-  requestIdOfRecord({
-    cluster: record.headers[deadLetterHeaders.cluster] ?? context.cluster,
-    topic: record.headers[deadLetterHeaders.topic] ?? context.topic,
-    partition: Number(record.headers[deadLetterHeaders.partition] ?? context.partition),
-    offset: record.headers[deadLetterHeaders.offset] ?? String(record.offset),
-    timestampMs: Number(record.headers[deadLetterHeaders.timestamp] ?? record.timestampMs),
+const originId = (record: Incoming<SendRecord>, context: BatchContext): string => {
+  const origin = replayOrigin(record.headers);
+  return requestIdOfRecord({
+    cluster: origin?.cluster ?? context.cluster,
+    topic: origin?.topic ?? context.topic,
+    partition: origin?.partition ?? context.partition,
+    offset: origin?.offset ?? String(record.offset),
+    timestampMs: origin?.timestampMs ?? record.timestampMs,
     value: record.raw,
   });
+};
 
 /** Compiles the content of a request once, so that its parts go out in common calls: ESPs group by the object. */
 const sharedCompiler = (): ((asked: SharedContent, requestId: string) => CompiledMail) => {

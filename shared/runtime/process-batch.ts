@@ -1,4 +1,5 @@
 import { deadLetterHeaders, deadTopic, isDeadTopic, type Topic } from '../contracts/topics.ts';
+import { replayOrigin } from '../domain/replay-origin.ts';
 import { FleetError, InfrastructureError, InvalidMessageError } from '../errors.ts';
 import type { Breaker } from './breaker.ts';
 import { decode } from './decode.ts';
@@ -31,17 +32,18 @@ const deadLetter = (
 ): OutgoingRecord => {
   const before = Number(record.headers[deadLetterHeaders.attempts] ?? 0);
   const attempts = Number.isSafeInteger(before) && before >= 0 ? before + 1 : 1;
+  const origin = replayOrigin(record.headers);
   return {
     topic: deadTopic(context.topic).name,
     key: record.key ?? `${context.topic}:${context.partition}:${record.offset}`,
     value: Buffer.from(record.value ?? new Uint8Array()),
     headers: {
       ...record.headers,
-      [deadLetterHeaders.topic]: record.headers[deadLetterHeaders.topic] ?? context.topic,
-      [deadLetterHeaders.partition]: record.headers[deadLetterHeaders.partition] ?? String(context.partition),
-      [deadLetterHeaders.offset]: record.headers[deadLetterHeaders.offset] ?? String(record.offset),
-      [deadLetterHeaders.timestamp]: record.headers[deadLetterHeaders.timestamp] ?? String(record.timestampMs),
-      [deadLetterHeaders.cluster]: record.headers[deadLetterHeaders.cluster] ?? context.cluster,
+      [deadLetterHeaders.topic]: origin?.topic ?? context.topic,
+      [deadLetterHeaders.partition]: String(origin?.partition ?? context.partition),
+      [deadLetterHeaders.offset]: origin?.offset ?? String(record.offset),
+      [deadLetterHeaders.timestamp]: String(origin?.timestampMs ?? record.timestampMs),
+      [deadLetterHeaders.cluster]: origin?.cluster ?? context.cluster,
       [deadLetterHeaders.code]: why.code,
       [deadLetterHeaders.message]: why.reason.slice(0, 2_000),
       [deadLetterHeaders.attempts]: String(attempts),

@@ -5,6 +5,18 @@ import { HttpProblem } from './problem.ts';
 // Webhooks are told by ESPs with little patience; everything else can be sent again.
 const isLastToShed = (request: FastifyRequest): boolean => /^\/webhook(s|-events)\//.test(request.url);
 
+const mostReadAway = 67_108_864;
+const tooLarge = (bytes: number): HttpProblem =>
+  new HttpProblem(413, 'Too large', { detail: `A body may have ${bytes} bytes here.` });
+
+const once = (act: () => void): (() => void) => {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
+  };
+};
+
 const tooMuch = (): HttpProblem =>
   new HttpProblem(503, 'Not available now', {
     detail: 'Too many large requests are under way. Nothing was accepted; send it again after a short while.',
@@ -22,6 +34,16 @@ export const limitBodies = (app: FastifyInstance, maxBytes: number): (() => numb
   const shares = new WeakMap<FastifyRequest, number>();
 
   app.addHook('preParsing', (request, _reply, payload, done) => {
+    const announced = Number(request.headers['content-length'] ?? 0);
+    if (announced > request.routeOptions.bodyLimit) {
+      const answer = once(() => {
+        done(tooLarge(request.routeOptions.bodyLimit));
+      });
+      // Whoever is still writing when the connection closes never reads the answer: what is not too much is read away.
+      if (announced > mostReadAway) answer();
+      else payload.once('end', answer).once('close', answer).once('error', answer).resume();
+      return;
+    }
     const room = isLastToShed(request) ? maxBytes : maxBytes * 0.75;
     const counted = new Transform({
       transform: (chunk: Buffer, _encoding, next) => {

@@ -97,7 +97,7 @@ const metaOf = (data: unknown): ReadonlyMap<string, unknown> => {
   const parsed = typeof data === 'string' ? parseJson(data) : data;
   const meta = isRecord(parsed) ? smallNames(parsed)['meta'] : undefined;
   const pairs = (Array.isArray(meta) ? meta : []).filter(isRecord).map(smallNames);
-  return new Map(pairs.map(({ key, value }) => [String(key), value]));
+  return new Map(pairs.map(({ key, value }) => [idText(key) ?? '', value]));
 };
 
 const read = (item: Item, index: number): EspEvent | NoEvent => {
