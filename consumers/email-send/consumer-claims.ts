@@ -65,9 +65,9 @@ export const claimsOn = (
     messages: readonly ProbeCandidate[],
     allowances: Allowances,
   ): Promise<ReadonlyMap<string, string>> => {
-    const isShut = isNobodyLeft(settings.esps, allowances);
-    const sick = probedOnly(settings.esps, allowances).filter((esp) => canProbe(messages, esp, isShut));
-    return sick.length === 0 ? new Map() : pickProbes(await routing.takeProbes(db, sick), messages, isShut);
+    const nobodyLeft = (esps: readonly string[] | null): boolean => isNobodyLeft(esps ?? settings.esps, allowances);
+    const sick = probedOnly(settings.esps, allowances).filter((esp) => canProbe(messages, esp, nobodyLeft));
+    return sick.length === 0 ? new Map() : pickProbes(await routing.takeProbes(db, sick), messages, nobodyLeft);
   };
 
   const newMessages = (request: PreparedRequest, stored: StoredRequest): NewMessage[] => {

@@ -63,4 +63,14 @@ describe('A probe', () => {
       }),
     );
   });
+
+  it('is a one-time code only where none of the ESPs that it may use is well', () => {
+    const code = message('code', { messageClass: 'otp', esps: ['ses', 'smtp'] });
+    const sick = new Set(['ses', 'smtp']);
+    const isNobodyLeft = (esps: readonly string[] | null) => esps !== null && esps.every((esp) => sick.has(esp));
+    expect(pickProbes(['ses'], [code], isNobodyLeft)).toEqual(new Map([['code', 'ses']]));
+    expect(pickProbes(['ses'], [message('code', { messageClass: 'otp' })], isNobodyLeft).size).toBe(0);
+    sick.delete('smtp');
+    expect(pickProbes(['ses'], [code], isNobodyLeft).size).toBe(0);
+  });
 });
