@@ -87,7 +87,10 @@ const sendOrTell = async (producer: Pick<Producer, 'send'>, record: Parameters<P
   try {
     return await producer.send(record);
   } catch (error) {
-    throw new Error(`Kafka did not take a batch of codec ${record.compression ?? 0} with ${record.messages.length} records`, { cause: error });
+    throw new Error(
+      `Kafka did not take a batch of codec ${record.compression ?? 0} with ${record.messages.length} records`,
+      { cause: error },
+    );
   }
 };
 

@@ -60,7 +60,9 @@ const complaintKind = ({ complaintSubType, complaintFeedbackType }: Item): Kind 
 const subscriptionKind = ({ newTopicPreferences }: Item): Kind => {
   const { unsubscribeAll, topicSubscriptionStatus } = isRecord(newTopicPreferences) ? newTopicPreferences : {};
   const topics: readonly unknown[] = Array.isArray(topicSubscriptionStatus) ? topicSubscriptionStatus : [];
-  const isOut = topics.some((topic) => isRecord(topic) && /^opt-?out$/i.test(idText(topic['subscriptionStatus']) ?? ''));
+  const isOut = topics.some(
+    (topic) => isRecord(topic) && /^opt-?out$/i.test(idText(topic['subscriptionStatus']) ?? ''),
+  );
   return unsubscribeAll === true || isOut ? event('unsubscribed') : ignored;
 };
 
