@@ -236,6 +236,20 @@ export const runConsumer = async <T>(
     if (failures.size > 0) health.ready('records', true);
     failures.clear();
   });
+  // A batch of control records alone, or of what was given up, never reaches eachBatch, and nobody commits it: its group
+  // would seem to be behind for as long as nothing follows.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    const { topic, partition, batchSize, lastOffset } = payload;
+    if (batchSize > 0) return;
+    const offset = String(BigInt(lastOffset) + 1n);
+    lag(Number(BigInt(payload.highWatermark) - BigInt(offset)), {
+      group: groupId,
+      topic,
+      partition: String(partition),
+    });
+    // Nothing is lost with it: such a batch is read again, and commits what is behind it.
+    consumer.commitOffsets([{ topic, partition, offset }]).catch(() => undefined);
+  });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     health.ready(groupId, false);
     // Without a restart of its own, kafkajs would live on and consume nothing.

@@ -46,6 +46,11 @@ let passed = 0;
 let failed = 0;
 const chosen = Object.entries(parts).flatMap(([name, part]) => (wanted.includes(name) ? [{ name, run: part() }] : []));
 const services = await startTestServices({ withKafka: true });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void services.stop().then(() => process.exit(1));
+  });
+}
 try {
   Object.assign(process.env, services.environment);
   for (const { name, run } of chosen) {

@@ -219,8 +219,10 @@ describe('A consumer', () => {
     await waitFor(() => seen().includes(2), { what: 'the second committed record', deadlineMs });
     await transaction(4, 'commit');
     await waitFor(() => seen().includes(4), { what: 'a record behind an aborted one', deadlineMs });
-    // Five records and their five markers: nothing lags.
+    // Five records and their five markers: nothing lags, also when nothing but what was given up comes behind.
     await committedTo(group, topic.name, 10);
+    await transaction(5, 'abort');
+    await committedTo(group, topic.name, 12);
     await consumer.stop();
     await producer.disconnect();
     expect(seen()).toEqual([0, 2, 4]);
