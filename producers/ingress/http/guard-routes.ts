@@ -1,5 +1,6 @@
+import { notAuthenticated, type Guards } from '../admit.ts';
 import { open, type Access, type KeyAccess } from './access.ts';
-import { admit, notAuthenticated, type Guards } from './authenticate.ts';
+import { admit } from './authenticate.ts';
 import { problemSchema } from './problem.ts';
 import type { RouteApp } from './route-app.ts';
 

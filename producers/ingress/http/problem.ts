@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { FleetError } from '../../../shared/errors.ts';
+import { Refusal, type RefusalKind } from '../refusal.ts';
 
 /** RFC 9457. `errors` points into the request (RFC 6901) where a part of it is to blame. */
 export const problemSchema = z
@@ -90,8 +91,33 @@ const titles: Readonly<Record<number, string>> = {
   429: 'Too many requests',
 };
 
+const retryAfter = (ms: number): Readonly<Record<string, string>> => ({
+  'retry-after': String(Math.max(1, Math.ceil(ms / 1_000))),
+});
+
+const refusals: Readonly<Record<RefusalKind, readonly [status: number, title: string]>> = {
+  invalid: [422, 'The request cannot be processed'],
+  'too-large': [413, 'Too large'],
+  'in-flight': [409, 'In flight'],
+  'too-many': [429, 'Too many requests'],
+  'not-authenticated': [401, 'Not authenticated'],
+  'not-allowed': [403, 'Not allowed'],
+};
+
+const refusalProblem = ({ kind, message, errors, retryAfterMs }: Refusal): HttpProblem => {
+  const [status, title] = refusals[kind];
+  return new HttpProblem(status, title, {
+    ...(errors.length === 0 ? { detail: message } : { errors: [...errors] }),
+    headers: {
+      ...(retryAfterMs === undefined ? {} : retryAfter(retryAfterMs)),
+      ...(kind === 'not-authenticated' ? { 'www-authenticate': 'Bearer' } : {}),
+    },
+  });
+};
+
 const asProblem = (error: FastifyError | HttpProblem | Error): HttpProblem => {
   if (error instanceof HttpProblem) return error;
+  if (error instanceof Refusal) return refusalProblem(error);
   if (hasZodFastifySchemaValidationErrors(error)) return validationProblem(error);
   if (error instanceof FleetError && error.retryable) {
     return new HttpProblem(503, 'Not available now', {

@@ -1,37 +1,17 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { acceptedAnswer, requestAnswer } from '../../../../shared/contracts/api.ts';
 import { hidden } from '../../../../shared/contracts/api-parts.ts';
-import { emailRequest, type EmailRequest } from '../../../../shared/contracts/email.ts';
+import { emailRequest } from '../../../../shared/contracts/email.ts';
 import { storableText } from '../../../../shared/contracts/text.ts';
-import type { SendLane } from '../../../../shared/contracts/topics.ts';
-import { settleKey, takeKey } from '../../../../shared/db/idempotency.ts';
 import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
 import { loadRequests } from '../../../../shared/db/requests.ts';
 import { decisionById } from '../../../../shared/db/weight-decisions.ts';
-import { checkEmailRequest } from '../../../../shared/domain/check-email-request.ts';
 import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
-import { idempotentBody } from '../../../../shared/domain/idempotent-body.ts';
-import { messageBytes } from '../../../../shared/domain/message-size.ts';
-import { parseAddress } from '../../../../shared/domain/email-address.ts';
-import { requestIdOfKey } from '../../../../shared/domain/request-ids.ts';
-import { senderFault } from '../../../../shared/domain/sender-domain.ts';
-import { InvalidMessageError } from '../../../../shared/errors.ts';
-import { compileContent } from '../../../../shared/render/compile-content.ts';
-import type { Urgency } from '../../../../shared/runtime/publisher.ts';
-import { accept, type Accepted } from '../../accept.ts';
-import type { Caller } from '../../check-key.ts';
+import { submitEmail } from '../../submit-email.ts';
 import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
-import { admitRecipients } from '../authenticate.ts';
 import { HttpProblem, problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
-
-const urgencyOf: Readonly<Record<SendLane, Urgency>> = {
-  'email-send-otp': 'urgent',
-  'email-send': 'usual',
-  'email-send-bulk': 'can-wait',
-};
 
 // Told of in words: whoever makes requests from the document would send other bodies under one key, which is refused.
 // HTTP drops blanks around a value, and what is not ASCII means something else to every client (RFC 9110 §5.5).
@@ -40,60 +20,9 @@ const idempotencyKey = z
   .regex(/^[!-~](?:[ -~]{0,254}[!-~])?$/, { error: 'must be 1 to 256 printable ASCII characters' })
   .meta(hidden);
 
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-const refuse = (errors: { pointer: string; detail: string }[]): never => {
-  throw new HttpProblem(422, 'The request cannot be processed', { errors });
-};
-
-// So many evaluations in one go; others are served in between.
-const perTurn = 50;
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-// Whether the templates can be parsed; with strictVariables also whether every recipient has every variable.
-const checkTemplates = async (request: EmailRequest): Promise<void> => {
-  const strictVariables = request.strictVariables === true;
-  for (const field of ['subject', 'text', 'html'] as const) {
-    if (request[field] === undefined) continue;
-    let at = `/${field}`;
-    try {
-      const compiled = compileContent({ subject: '', [field]: request[field] }, { strictVariables });
-      if (!strictVariables) continue;
-      for (const [index, recipient] of request.recipients.entries()) {
-        if (index % perTurn === perTurn - 1) await nextTurn();
-        at = `/recipients/${index}/substitutions`;
-        compiled.valuesFor({ ...request.data, ...recipient.substitutions });
-      }
-    } catch (error) {
-      if (!(error instanceof InvalidMessageError)) throw error;
-      refuse([{ pointer: error.code === 'slow-template' ? `/${field}` : at, detail: error.message }]);
-    }
-  }
-};
-
-const check = async (request: EmailRequest, caller: Caller, context: IngressContext): Promise<void> => {
-  const faults = checkEmailRequest(request);
-  const sender = senderFault(caller.senderDomains, parseAddress(request.from)?.domain);
-  if (sender !== undefined) faults.push({ pointer: '/from', detail: sender.detail });
-  const configured = context.esps.map((esp) => esp.name);
-  request.esps?.forEach((esp, index) => {
-    if (!configured.includes(esp))
-      faults.push({ pointer: `/esps/${index}`, detail: `is not configured; there are: ${configured.join(', ')}` });
-  });
-  if (faults.length > 0) refuse(faults);
-  await checkTemplates(request);
-};
-
 /** `POST /v1/emails` and what became of it. */
 export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
-  const { publisher, pool, topics, recent } = context;
-
-  const publish = async (accepted: Accepted): Promise<void> => {
-    if (accepted.blob !== undefined) await context.blobs.put(accepted.blob.key, accepted.blob.body);
-    const topic = topics.send[accepted.lane].name;
-    const records = accepted.records.map(({ key, value }) => ({ topic, key, value }));
-    await publisher.publish(records, urgencyOf[accepted.lane]);
-  };
+  const { pool, recent } = context;
 
   app.post(
     '/v1/emails',
@@ -121,56 +50,14 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
       },
     },
     async (request, reply) => {
-      const caller = callerOf(request);
-      const { accountId } = caller;
-      await check(request.body, caller, context);
-      const bytes = messageBytes(request.body);
-      if (bytes > context.maxMessageBytes) {
-        throw new HttpProblem(413, 'Too large', {
-          detail: `The message has ${bytes} bytes with its attachments; at most ${context.maxMessageBytes} are carried.`,
-        });
-      }
-      await admitRecipients(context.rateLimits, caller, request.body.recipients.length);
-      const key = request.headers['idempotency-key'];
-      const bodyHash = sha256(idempotentBody(request.body));
-      const requestId = key === undefined ? context.newRequestId() : requestIdOfKey(accountId, key, bodyHash);
-      const acceptance = accept(request.body, { accountId, requestId });
-      if (!acceptance.ok) {
-        throw new HttpProblem(413, 'Too large', {
-          detail: `One recipient with its values needs ${acceptance.tooLargeBytes} bytes; a record carries at most 900,000.`,
-        });
-      }
-      const { accepted } = acceptance;
-      if (key === undefined) await publish(accepted);
-      else {
-        const keyHash = sha256(key);
-        const state = await takeKey(pool, {
-          accountId,
-          keyHash,
-          bodyHash,
-          requestId,
-        });
-        if (state === 'in-flight')
-          throw new HttpProblem(409, 'In flight', { detail: 'A request with this key is being accepted right now.' });
-        if (state === 'other-body') {
-          refuse([{ pointer: '/headers/idempotency-key', detail: 'was used with another body' }]);
-        }
-        if (state === 'done') void reply.header('idempotent-replayed', 'true');
-        else {
-          try {
-            await publish(accepted);
-          } catch (error) {
-            await settleKey(pool, accountId, keyHash, false);
-            throw error;
-          }
-          await settleKey(pool, accountId, keyHash, true);
-        }
-      }
-      recent.add({ requestId, accountId, messages: accepted.messages });
+      const { requestId, messages, isReplay } = await submitEmail(context, callerOf(request), request.body, {
+        idempotencyKey: request.headers['idempotency-key'],
+      });
+      if (isReplay) void reply.header('idempotent-replayed', 'true');
       return reply
         .status(202)
         .header('location', `/v1/emails/${encodeURIComponent(requestId)}`)
-        .send({ id: requestId, accepted: accepted.messages.length, messages: [...accepted.messages] });
+        .send({ id: requestId, accepted: messages.length, messages: [...messages] });
     },
   );
 

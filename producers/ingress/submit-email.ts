@@ -1,0 +1,121 @@
+// The one road of every door: a request of a known caller is checked, counted, cut into records, and on Kafka when this
+// returns. Doors translate their protocol into an EmailRequest, and a Refusal into their protocol.
+import { createHash } from 'node:crypto';
+import type { EmailRequest } from '../../shared/contracts/email.ts';
+import type { SendLane, Topics } from '../../shared/contracts/topics.ts';
+import type { Pool } from '../../shared/db/connect.ts';
+import { settleKey, takeKey } from '../../shared/db/idempotency.ts';
+import { idempotentBody } from '../../shared/domain/idempotent-body.ts';
+import { messageBytes } from '../../shared/domain/message-size.ts';
+import { requestIdOfKey } from '../../shared/domain/request-ids.ts';
+import type { Esp } from '../../shared/esp/esp.ts';
+import type { BlobStore } from '../../shared/runtime/blob-store.ts';
+import type { Publisher, Urgency } from '../../shared/runtime/publisher.ts';
+import { accept, type Accepted } from './accept.ts';
+import { admitRecipients } from './caller-limits.ts';
+import type { Caller } from './check-key.ts';
+import { checkRequest } from './check-request.ts';
+import type { RateLimits } from './rate-limits.ts';
+import type { RecentRequests } from './recent-requests.ts';
+import { invalid, Refusal } from './refusal.ts';
+
+/** What every door stands on; wired in main.ts. */
+export interface Submitting {
+  readonly publisher: Publisher;
+  readonly pool: Pool;
+  readonly topics: Topics;
+  readonly recent: RecentRequests;
+  readonly blobs: BlobStore;
+  readonly esps: readonly Pick<Esp, 'name'>[];
+  readonly rateLimits: RateLimits;
+  readonly maxMessageBytes: number;
+  readonly newRequestId: () => string;
+}
+
+export interface Submitted {
+  readonly requestId: string;
+  readonly messages: Accepted['messages'];
+  /** The same request was accepted before under its key; nothing was sent now. */
+  readonly isReplay: boolean;
+}
+
+const urgencyOf: Readonly<Record<SendLane, Urgency>> = {
+  'email-send-otp': 'urgent',
+  'email-send': 'usual',
+  'email-send-bulk': 'can-wait',
+};
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const publish = async ({ blobs, topics, publisher }: Submitting, accepted: Accepted): Promise<void> => {
+  if (accepted.blob !== undefined) await blobs.put(accepted.blob.key, accepted.blob.body);
+  const topic = topics.send[accepted.lane].name;
+  const records = accepted.records.map(({ key, value }) => ({ topic, key, value }));
+  await publisher.publish(records, urgencyOf[accepted.lane]);
+};
+
+/** True: it was published before. Throws `in-flight`, or `invalid` when the key was used with another body. */
+const publishOnce = async (
+  door: Submitting,
+  accepted: Accepted,
+  { accountId, key, bodyHash }: { readonly accountId: string; readonly key: string; readonly bodyHash: Buffer },
+): Promise<boolean> => {
+  const keyHash = sha256(key);
+  const state = await takeKey(door.pool, { accountId, keyHash, bodyHash, requestId: accepted.requestId });
+  if (state === 'in-flight') throw new Refusal('in-flight', 'A request with this key is being accepted right now.');
+  if (state === 'other-body')
+    throw invalid([{ pointer: '/headers/idempotency-key', detail: 'was used with another body' }]);
+  if (state === 'done') return true;
+  try {
+    await publish(door, accepted);
+  } catch (error) {
+    await settleKey(door.pool, accountId, keyHash, false);
+    throw error;
+  }
+  await settleKey(door.pool, accountId, keyHash, true);
+  return false;
+};
+
+/**
+ * Accepts a request for a caller who was let in with the scope `send`. Returns once Kafka has it on all replicas. With an
+ * idempotency key (1–256 characters) a repeat within 24 hours is answered like the first and sends nothing; `requestId`
+ * fixes the id where the door has one of its own. Throws `Refusal`, or `InfrastructureError` when Kafka does not take it
+ * in time (it may still arrive then).
+ */
+export const submitEmail = async (
+  door: Submitting,
+  caller: Caller,
+  request: EmailRequest,
+  options: { readonly idempotencyKey?: string | undefined; readonly requestId?: string } = {},
+): Promise<Submitted> => {
+  const { accountId } = caller;
+  await checkRequest(
+    request,
+    caller,
+    door.esps.map((esp) => esp.name),
+  );
+  const bytes = messageBytes(request);
+  if (bytes > door.maxMessageBytes) {
+    throw new Refusal(
+      'too-large',
+      `The message has ${bytes} bytes with its attachments; at most ${door.maxMessageBytes} are carried.`,
+    );
+  }
+  await admitRecipients(door.rateLimits, caller, request.recipients.length);
+  const key = options.idempotencyKey;
+  const bodyHash = sha256(idempotentBody(request));
+  const ownId = options.requestId ?? door.newRequestId();
+  const requestId = key === undefined ? ownId : requestIdOfKey(accountId, key, bodyHash);
+  const acceptance = accept(request, { accountId, requestId });
+  if (!acceptance.ok) {
+    throw new Refusal(
+      'too-large',
+      `One recipient with its values needs ${acceptance.tooLargeBytes} bytes; a record carries at most 900,000.`,
+    );
+  }
+  const { accepted } = acceptance;
+  const isReplay = key !== undefined && (await publishOnce(door, accepted, { accountId, key, bodyHash }));
+  if (key === undefined) await publish(door, accepted);
+  door.recent.add({ requestId, accountId, messages: accepted.messages });
+  return { requestId, messages: accepted.messages, isReplay };
+};
