@@ -41,6 +41,9 @@ const portsOf = (
 ): PortUse[] => [
   ...services.flatMap(({ ports }) => ports),
   { port: settings.port, host: settings.host, variable: 'PORT', user: 'the ingress' },
+  ...(settings.grpcPort === 0
+    ? []
+    : [{ port: settings.grpcPort, host: settings.host, variable: 'GRPC_PORT', user: 'gRPC' }]),
   ...(settings.hasSimulator ? simulatorPorts(settings) : []),
   ...placed.map(({ name, adminPort }) => ({
     port: adminPort,

@@ -2,7 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv as parseEnvFile } from 'node:util';
 import { z } from 'zod';
-import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv, simulatorEnv } from '../shared/config/env.ts';
+import {
+  adminEnv,
+  grpcEnv,
+  httpEnv,
+  kafkaEnv,
+  parseEnv,
+  postgresEnv,
+  simulatorEnv,
+  usualGrpcPort,
+} from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
 import { portFaults } from './ports.ts';
 import { livingSupervisor } from './run-record.ts';
@@ -32,6 +41,7 @@ const allEnv = {
   ...fleetEnv,
   HOST: httpEnv.HOST,
   PORT: httpEnv.PORT,
+  GRPC_PORT: grpcEnv.GRPC_PORT,
   ADMIN_PORT: adminEnv.ADMIN_PORT,
   KAFKA_BROKERS: kafkaEnv.KAFKA_BROKERS.optional(),
   DATABASE_URL: postgresEnv.DATABASE_URL.optional(),
@@ -54,6 +64,8 @@ export interface FleetSettings {
   readonly home: string;
   readonly host: string;
   readonly port: number;
+  /** 0 where it is off. */
+  readonly grpcPort: number;
   /** Where this machine reaches the ingress. */
   readonly url: string;
   readonly kafkaBrokers: readonly string[] | undefined;
@@ -159,6 +171,7 @@ export const composeSettings = (
   const home = resolve(packageRoot, env.MAILFLEET_HOME);
   const secrets = secretsOf(home);
   const url = `http://${connectable(env.HOST)}:${env.PORT}`;
+  const grpcPort = env.GRPC_PORT ?? usualGrpcPort;
   const hasRealEsp = espCredentials.some((name) => isSet(source, name));
   const hasSimulator = env.SIMULATOR === 'on' || (env.SIMULATOR === 'auto' && !hasRealEsp);
 
@@ -167,6 +180,9 @@ export const composeSettings = (
     DATABASE_URL: embeddedPostgresUrl(env.POSTGRES_PORT, secrets.postgresPassword),
     HOST: env.HOST,
     PORT: String(env.PORT),
+    GRPC_PORT: String(grpcPort),
+    // What names no sender itself must be from somebody; with real ESPs that is for their owner to say.
+    ...(hasSimulator ? { MAIL_FROM: 'mailfleet <no-reply@mailfleet.example>' } : {}),
     PUBLIC_URL: `http://${env.HOST}:${env.PORT}`,
     ADMIN_API_KEY: secrets.adminKey,
     JWT_SECRET: secrets.jwtSecret,
@@ -191,6 +207,7 @@ export const composeSettings = (
     home,
     host: env.HOST,
     port: env.PORT,
+    grpcPort,
     url,
     kafkaBrokers: env.KAFKA_BROKERS,
     kafkaPort: env.KAFKA_PORT,

@@ -1,4 +1,4 @@
-import type { TemplateValues } from '../../shared/contracts/email.ts';
+import type { SealedValues, TemplateValues } from '../../shared/contracts/email.ts';
 import { attemptId, publicMessageId } from '../../shared/domain/request-ids.ts';
 import type { Address, Delivery } from '../../shared/esp/esp.ts';
 import type { MessageClass } from '../../shared/domain/next-attempt.ts';
@@ -9,6 +9,7 @@ import type { ClaimedMessage, RepeatedCall } from './deliver-messages.ts';
 interface ClaimedData {
   readonly substitutions?: TemplateValues | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly sealed?: SealedValues | undefined;
   readonly cc?: readonly string[] | undefined;
   readonly bcc?: readonly string[] | undefined;
 }
@@ -46,8 +47,19 @@ interface Recipient {
   readonly data: ClaimedData | null;
 }
 
-/** A recipient's delivery in one attempt. Throws `InvalidMessageError` when a template cannot be evaluated for it. */
-export const deliveryOf = (mail: CompiledMail, recipient: Recipient, attempt: number): Delivery => {
+/** Opens what is sealed for the message of this UUID. Throws `InvalidMessageError` when it was sealed for another, or elsewhere. */
+export type OpenSealed = (sealed: SealedValues, messageUuid: string) => TemplateValues;
+
+/**
+ * A recipient's delivery in one attempt. Throws `InvalidMessageError` when a template cannot be evaluated for it, or a
+ * sealed value cannot be opened.
+ */
+export const deliveryOf = (
+  mail: CompiledMail,
+  recipient: Recipient,
+  attempt: number,
+  openSealed: OpenSealed,
+): Delivery => {
   const to = addressOf(recipient.email, recipient.name);
   return {
     messageId: publicMessageId(recipient.id),
@@ -55,7 +67,10 @@ export const deliveryOf = (mail: CompiledMail, recipient: Recipient, attempt: nu
     to,
     ...copiesOf(to, recipient.data),
     content: mail.content,
-    values: mail.valuesFor(recipient.data?.substitutions ?? {}),
+    values: mail.valuesFor({
+      ...recipient.data?.substitutions,
+      ...(recipient.data?.sealed === undefined ? {} : openSealed(recipient.data.sealed, recipient.id)),
+    }),
     metadata: recipient.data?.metadata ?? {},
   };
 };
@@ -77,6 +92,7 @@ export const claimedMessage = (
   messageClass: MessageClass,
   order: Order & { readonly probed?: string | undefined },
   leaseToken: string,
+  openSealed: OpenSealed,
 ): ClaimedMessage => ({
   id: message.id,
   leaseToken,
@@ -86,5 +102,5 @@ export const claimedMessage = (
   candidates: order.candidates,
   isAnyLeftOut: order.isAnyLeftOut,
   probed: order.probed,
-  delivery: deliveryOf(mail, message, message.attempt),
+  delivery: deliveryOf(mail, message, message.attempt, openSealed),
 });

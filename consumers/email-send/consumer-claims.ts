@@ -17,7 +17,7 @@ import { callTimeouts, type MessageClass } from '../../shared/domain/next-attemp
 import { InvalidMessageError } from '../../shared/errors.ts';
 import type { RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
-import { asProbe, asRepeat, claimedMessage } from './claimed-message.ts';
+import { asProbe, asRepeat, claimedMessage, type OpenSealed } from './claimed-message.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import type { HeavyContents } from './consumer-content.ts';
 import { canRepeat, repeatsAmong } from './consumer-repeats.ts';
@@ -26,6 +26,7 @@ import { planRequests, standingDecisions } from './consumer-plans.ts';
 import type { Allowances, Routing } from './consumer-routing.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
+import { openSealedWith } from './open-sealed.ts';
 import { isNobodyLeft, orderEsps, orderStored, probedOnly } from './order-esps.ts';
 import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
 import { planRequest, providerWeightsOnce } from './plan-request.ts';
@@ -55,6 +56,7 @@ export const claimsOn = (
   content: HeavyContents,
   /** ESPs that know their own repeats. */
   knowRepeats: ReadonlySet<string> = new Set(),
+  openSealed: OpenSealed = openSealedWith(undefined),
 ): Claims => {
   const weightsFor = providerWeightsOnce();
   const guard = lane === 'email-send-bulk' ? complaintGuardOn(pool) : noComplaintGuard;
@@ -88,6 +90,7 @@ export const claimsOn = (
         metadata: recipient.metadata,
         cc: recipient.cc,
         bcc: recipient.bcc,
+        sealed: recipient.sealed,
       }),
       mailboxProvider: recipient.mailboxProvider,
       batchId: request.batchId ?? '',
@@ -174,7 +177,7 @@ export const claimsOn = (
           const order = orders.get(message.id);
           if (order === undefined || !claimed.has(message.id)) return [];
           const first = { ...message, attempt: 1, createdAtMs: performance.now() };
-          return [claimedMessage(request.mail, first, request.messageClass, order, leaseToken)];
+          return [claimedMessage(request.mail, first, request.messageClass, order, leaseToken, openSealed)];
         });
         return { claimed: ours, taken };
       });
@@ -214,6 +217,7 @@ export const claimsOn = (
             const request = requests.get(message.requestId);
             return request !== undefined && canRepeat(message, messageClassOf(request), knowRepeats);
           }),
+          openSealed,
         );
         const claim = async (message: DueMessage, request: StoredRequest): Promise<ClaimedMessage> => {
           const { contentRef } = request.content;
@@ -230,7 +234,7 @@ export const claimsOn = (
           // By Postgres's clock: a host whose own is wrong must not take a message for too old.
           const next = { ...message, attempt: message.attempt + 1, createdAtMs: performance.now() - message.ageMs };
           const tried = asProbe(order, probes.get(message.id));
-          const claimed = claimedMessage(mail, next, messageClassOf(request), tried, leaseToken);
+          const claimed = claimedMessage(mail, next, messageClassOf(request), tried, leaseToken, openSealed);
           const repeat = repeatOf.get(message.id);
           return repeat === undefined ? claimed : asRepeat(claimed, message.esp, repeat(mail));
         };

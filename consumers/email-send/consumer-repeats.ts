@@ -4,7 +4,7 @@ import type { DueMessage } from '../../shared/db/claim-messages.ts';
 import type { Database } from '../../shared/db/connect.ts';
 import { callsUnder, loadRecipients, type StoredRecipient } from '../../shared/db/esp-calls.ts';
 import type { MessageClass } from '../../shared/domain/next-attempt.ts';
-import { deliveryOf } from './claimed-message.ts';
+import { deliveryOf, type OpenSealed } from './claimed-message.ts';
 import type { CompiledMail } from './compile-mail.ts';
 import type { RepeatedCall } from './deliver-messages.ts';
 
@@ -30,6 +30,7 @@ export const canRepeat = (
 export const repeatsAmong = async (
   db: Database,
   messages: readonly DueMessage[],
+  openSealed: OpenSealed,
 ): Promise<ReadonlyMap<string, (mail: CompiledMail) => RepeatedCall>> => {
   const noted = await callsUnder(db, [...new Set(messages.flatMap(({ unsure }) => unsure?.leaseToken ?? []))]);
   const recipients = await loadRecipients(
@@ -42,7 +43,7 @@ export const repeatsAmong = async (
       recipient: recipients.get(id),
       attempt: call.attempts[index],
     }));
-    const made = makeOnce(members);
+    const made = makeOnce(members, openSealed);
     call.messageIds.forEach((id, index) => {
       callOf.set(`${call.leaseToken} ${call.esp} ${id} ${call.attempts[index] ?? 0}`, made);
     });
@@ -52,19 +53,20 @@ export const repeatsAmong = async (
       const { attempt = 0, leaseToken = '' } = message.unsure ?? {};
       const call = callOf.get(`${leaseToken} ${message.esp} ${message.id} ${attempt}`);
       // What was never noted was alone in its call, or its call was never made.
-      return [message.id, call ?? makeOnce([{ recipient: message, attempt }])];
+      return [message.id, call ?? makeOnce([{ recipient: message, attempt }], openSealed)];
     }),
   );
 };
 
 const makeOnce = (
   members: readonly { readonly recipient: StoredRecipient | undefined; readonly attempt: number | undefined }[],
+  openSealed: OpenSealed,
 ): ((mail: CompiledMail) => RepeatedCall) => {
   let made: RepeatedCall | undefined;
   return (mail) =>
     (made ??= {
       deliveries: members.flatMap(({ recipient, attempt }) =>
-        recipient === undefined || attempt === undefined ? [] : [deliveryOf(mail, recipient, attempt)],
+        recipient === undefined || attempt === undefined ? [] : [deliveryOf(mail, recipient, attempt, openSealed)],
       ),
     });
 };

@@ -4,6 +4,7 @@ import {
   espEnv,
   failpointEnv,
   healthEnv,
+  jwtEnv,
   kafkaEnv,
   lifetimeEnv,
   logEnv,
@@ -17,6 +18,7 @@ import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { routingChannel } from '../../shared/db/esp-health.ts';
 import { listenTo } from '../../shared/db/listen.ts';
+import { deriveKey } from '../../shared/domain/derived-key.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import { configuredEsps } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
@@ -33,6 +35,7 @@ import { portsOn } from './consumer-ports.ts';
 import { routingOn } from './consumer-routing.ts';
 import { sendersOn } from './consumer-senders.ts';
 import { emailSend } from './consumer.ts';
+import { openSealedWith } from './open-sealed.ts';
 
 const lane = sendLanes.find((name) => name === process.argv[2]) ?? 'email-send';
 const env = readEnv({
@@ -47,6 +50,7 @@ const env = readEnv({
   ...workerEnv,
   ...lifetimeEnv,
   ...failpointEnv,
+  ...jwtEnv,
 });
 
 await runProcess(lane, env, async (scope) => {
@@ -101,6 +105,7 @@ await runProcess(lane, env, async (scope) => {
       routing,
       content,
       new Set(esps.filter((esp) => esp.knowsRepeats === true).map((esp) => esp.name)),
+      openSealedWith(env.JWT_SECRET === undefined ? undefined : deriveKey(env.JWT_SECRET, 'one-time-code seal')),
     ),
     noteKeys: noteKeysIn(pool),
     content,

@@ -2,6 +2,7 @@ import type {
   EmailRecord,
   HeavyContent,
   RequestPart,
+  SealedValues,
   SharedContent,
   TemplateValues,
 } from '../../shared/contracts/email.ts';
@@ -22,6 +23,7 @@ export interface PreparedRecipient {
   readonly mailboxProvider: MailboxProvider;
   readonly substitutions?: TemplateValues | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly sealed?: SealedValues | undefined;
   readonly cc?: readonly string[] | undefined;
   readonly bcc?: readonly string[] | undefined;
 }
@@ -116,6 +118,7 @@ export const prepareRequest = (
       mailboxProvider: mailboxProviderOf(address.domain),
       substitutions: recipient.substitutions,
       metadata: recipient.metadata,
+      sealed: recipient.sealed,
       cc: recipient.cc,
       bcc: recipient.bcc,
     };

@@ -1,4 +1,13 @@
-import { adminEnv, blobEnv, kafkaEnv, logEnv, postgresEnv, readEnv, retentionEnv } from '../../shared/config/env.ts';
+import {
+  adminEnv,
+  blobEnv,
+  kafkaEnv,
+  logEnv,
+  otpCleanupEnv,
+  postgresEnv,
+  readEnv,
+  retentionEnv,
+} from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
@@ -9,6 +18,7 @@ import { reconciler } from './ticker-reconciler.ts';
 import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
   bucketPurge,
+  codeCleanup,
   callPurge,
   contentPurge,
   decisionsTicker,
@@ -20,7 +30,7 @@ import {
   wakeTicker,
 } from './tickers.ts';
 
-const env = readEnv({ ...kafkaEnv, ...blobEnv, ...retentionEnv, ...postgresEnv, ...adminEnv, ...logEnv });
+const env = readEnv({ ...kafkaEnv, ...blobEnv, ...retentionEnv, ...otpCleanupEnv, ...postgresEnv, ...adminEnv, ...logEnv });
 
 await runProcess('scheduler', env, (scope) => {
   const { log, metrics, onClose } = scope;
@@ -45,6 +55,7 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(keyPurge(deps), scope);
   runTicker(bucketPurge(deps), scope);
   runTicker(callPurge(deps), scope);
+  runTicker(codeCleanup(deps, 1_000 * (env.OTP_CLEANUP_SECONDS ?? 60 * env.OTP_CLEANUP_MINUTES)), scope);
   runTicker(decisionsTicker(deps), scope);
   const days = {
     bodies: env.RETENTION_BODY_DAYS,

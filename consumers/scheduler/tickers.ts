@@ -15,6 +15,7 @@ import {
 import { purgeCalls } from '../../shared/db/esp-calls.ts';
 import { ensureEventPartitions } from '../../shared/db/event-partitions.ts';
 import { purgeKeys } from '../../shared/db/idempotency.ts';
+import { cleanUpCodes } from '../../shared/db/one-time-codes.ts';
 import { removeOutbox, takeOutbox } from '../../shared/db/outbox.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
 import { purgeRateBuckets } from '../../shared/db/rate-buckets.ts';
@@ -131,6 +132,13 @@ export const bucketPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'bucket-purge',
   everyMs: 60_000,
   tick: async () => (await purgeRateBuckets(pool, full)) >= full,
+});
+
+/** Forgets one-time codes that are over. */
+export const codeCleanup = ({ pool }: Pick<SchedulerDeps, 'pool'>, everyMs: number): Ticker => ({
+  name: 'code-cleanup',
+  everyMs,
+  tick: async () => (await cleanUpCodes(pool, full)) >= full,
 });
 
 // SparkPost remembers its keys for a day.

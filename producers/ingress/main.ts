@@ -10,7 +10,11 @@ import {
   logEnv,
   postgresEnv,
   readEnv,
+  grpcEnv,
+  otpEnv,
   secretsEnv,
+  senderEnv,
+  usualGrpcPort,
   weightEnv,
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
@@ -26,7 +30,10 @@ import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { createKeyCheck } from './check-key.ts';
+import { codeSettings } from './code-settings.ts';
+import { startGrpc } from './grpc/server.ts';
 import { buildApp, usualLimits } from './http/app.ts';
+import type { IngressContext } from './http/ingress-context.ts';
 import { createKeyUses } from './key-uses.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { createRecentRequests } from './recent-requests.ts';
@@ -36,6 +43,9 @@ const env = readEnv({
   ...postgresEnv,
   ...httpEnv,
   ...secretsEnv,
+  ...otpEnv,
+  ...senderEnv,
+  ...grpcEnv,
   ...espEnv,
   ...weightEnv,
   ...healthEnv,
@@ -79,42 +89,47 @@ await runProcess('ingress', env, async (scope) => {
   const esps = configuredEsps(env);
   for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
 
-  const app = await buildApp(
-    {
-      publisher,
-      pool,
-      topics: topicsOf(env),
-      recent: createRecentRequests(),
-      blobs: createBlobStore(env),
-      metrics,
-      keys,
-      rateLimits: createRateLimits({
-        lease: (asks) => leaseRates(pool, asks),
-        now: Date.now,
-        random: Math.random,
-      }),
-      addressLimits: {
-        requestsPerMinute: env.ADDRESS_REQUESTS_PER_MINUTE,
-        failuresPerMinute: env.ADDRESS_FAILURES_PER_MINUTE,
-      },
-      trustedProxies: env.TRUSTED_PROXIES,
-      esps,
-      webhookAccounts: webhookAccounts(env, () => new Date()),
-      weighing: weighSettings(
-        env,
-        esps.map((esp) => esp.name),
-      ),
-      deliveredThreshold: env.DELIVERED_THRESHOLD,
-      maxMessageBytes: env.MAX_MESSAGE_BYTES,
-      isReady: () => health.report(),
-      newRequestId: () => `req_${uuidV7()}`,
-      newId: (prefix) => `${prefix}${uuidV7()}`,
+  const context: IngressContext = {
+    publisher,
+    pool,
+    topics: topicsOf(env),
+    recent: createRecentRequests(),
+    blobs: createBlobStore(env),
+    metrics,
+    keys,
+    rateLimits: createRateLimits({
+      lease: (asks) => leaseRates(pool, asks),
+      now: Date.now,
+      random: Math.random,
+    }),
+    addressLimits: {
+      requestsPerMinute: env.ADDRESS_REQUESTS_PER_MINUTE,
+      failuresPerMinute: env.ADDRESS_FAILURES_PER_MINUTE,
     },
-    log,
-    { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES },
-  );
+    trustedProxies: env.TRUSTED_PROXIES,
+    esps,
+    webhookAccounts: webhookAccounts(env, () => new Date()),
+    weighing: weighSettings(
+      env,
+      esps.map((esp) => esp.name),
+    ),
+    deliveredThreshold: env.DELIVERED_THRESHOLD,
+    maxMessageBytes: env.MAX_MESSAGE_BYTES,
+    isReady: () => health.report(),
+    newRequestId: () => `req_${uuidV7()}`,
+    newId: (prefix) => `${prefix}${uuidV7()}`,
+    codes: codeSettings(env),
+  };
+  const app = await buildApp(context, log, { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES });
   await publisher.connect();
   await app.listen({ host: env.HOST, port: env.PORT });
   onClose('HTTP', () => app.close());
   health.ready('http', true);
+  const grpcPort = env.GRPC_PORT ?? usualGrpcPort;
+  if (grpcPort > 0) {
+    const settings = { host: env.HOST, port: grpcPort, maxBytes: env.MAX_BODY_BYTES, isOpen: false, log };
+    const grpc = await startGrpc(context, { ...context, ...settings });
+    onClose('gRPC', () => grpc.close());
+    grpc.setServing(true);
+  }
 });

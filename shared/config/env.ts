@@ -82,6 +82,32 @@ const isGuessable = (text: string): boolean => wordsOfExamples.test(text) || new
 /** For the processes at the door alone. Outside production JWT_SECRET may be left out. */
 export const secretsEnv = { ADMIN_API_KEY: secret, JWT_SECRET: secret.optional() };
 
+/** What is derived from it: keys of codes and links, which the door makes and consumers use. */
+export const jwtEnv = { JWT_SECRET: secretsEnv.JWT_SECRET };
+
+/** One-time codes. Times in seconds; 0 turns a limit off. */
+export const otpEnv = {
+  OTP_LIFESPAN_SECONDS: count(300),
+  OTP_RESEND_SECONDS: z.coerce.number().int().min(0).default(30),
+  OTP_MAX_PER_HOUR: z.coerce.number().int().min(0).max(1_000).default(5),
+  OTP_ECHO: flag(false),
+};
+
+/** How often codes that are over are cleaned up; the seconds win where both are set. */
+export const otpCleanupEnv = {
+  OTP_CLEANUP_MINUTES: count(5),
+  OTP_CLEANUP_SECONDS: z.coerce.number().int().min(1).optional(),
+};
+
+/** Who mail is from that names no sender itself. */
+export const senderEnv = { MAIL_FROM: optional };
+
+/** Of the gRPC door, where no other is set. */
+export const usualGrpcPort = 40_700;
+
+/** The gRPC door; 0 turns it off. */
+export const grpcEnv = { GRPC_PORT: z.coerce.number().int().min(0).max(65_535).optional() };
+
 /** How long what is not needed any more is kept, in days. Events are what repeats are known by: ESPs retry for days. */
 export const retentionEnv = {
   RETENTION_BODY_DAYS: count(30),
@@ -225,6 +251,11 @@ export const envGroups = {
   postgresEnv,
   httpEnv,
   secretsEnv,
+  jwtEnv,
+  otpEnv,
+  otpCleanupEnv,
+  senderEnv,
+  grpcEnv,
   cliEnv,
   failpointEnv,
   adminEnv,

@@ -53,9 +53,8 @@ z.globalRegistry.add(shownValue, {
 /** Variables of a template, by name. */
 export type TemplateValues = Readonly<Record<string, unknown>>;
 
-/** One shape for both roads: HTTP refuses unknown properties, a Kafka record lets them pass (contracts grow by fields). */
-const emailBody = (object: typeof z.strictObject | typeof z.object) => {
-  const recipient = object({
+const recipientOf = (object: typeof z.strictObject | typeof z.object) =>
+  object({
     email: addressText,
     name: headerText(500).optional(),
     cc: z.array(addressText).max(50).optional(),
@@ -63,6 +62,10 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     substitutions: values.optional(),
     metadata: metadata.optional(),
   });
+
+/** One shape for both roads: HTTP refuses unknown properties, a Kafka record lets them pass (contracts grow by fields). */
+const emailBody = (object: typeof z.strictObject | typeof z.object) => {
+  const recipient = recipientOf(object);
   const attachment = object({
     filename: headerText(255).min(1),
     contentType: headerText(255)
@@ -134,8 +137,19 @@ const part = z.object({
 });
 export type RequestPart = z.infer<typeof part>;
 
+/**
+ * Values that only the mail itself may show, sealed by the door for this recipient (`domain/sealed-value.ts`): they are
+ * opened in memory when it is sent.
+ */
+const sealedValues = z.record(z.string().max(200), z.string().max(10_000));
+export type SealedValues = Readonly<Record<string, string>>;
+
 /** A record of an email topic: the request itself, with an id where its producer gave one. */
 export const emailRecord = emailBody(z.object).extend({
+  recipients: z
+    .array(recipientOf(z.object).extend({ sealed: sealedValues.optional() }))
+    .min(1)
+    .max(maxRecipients),
   id: requestId.optional(),
   accountId: headerText(128).min(1).optional(),
   /** Key of the blob that holds the heavy fields (text, html, attachments, data) when they are too large for a record. */

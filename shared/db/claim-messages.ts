@@ -1,4 +1,4 @@
-import type { TemplateValues } from '../contracts/email.ts';
+import type { SealedValues, TemplateValues } from '../contracts/email.ts';
 import { erasedAddress } from '../domain/erase-from-payload.ts';
 import type { Database } from './connect.ts';
 
@@ -6,6 +6,7 @@ import type { Database } from './connect.ts';
 export interface RecipientData {
   readonly substitutions?: TemplateValues | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly sealed?: SealedValues | undefined;
   readonly cc?: readonly string[] | undefined;
   readonly bcc?: readonly string[] | undefined;
 }

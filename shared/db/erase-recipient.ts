@@ -1,6 +1,7 @@
 // Erasing one recipient: what is found by an index goes at once, copies and dead letters are looked through in steps.
 import { createHash } from 'node:crypto';
 import { accountOfPayload, erasedAddress, eraseFromData, eraseFromPayload } from '../domain/erase-from-payload.ts';
+import { mailboxOf } from '../domain/one-time-code.ts';
 import type { Database, Pool } from './connect.ts';
 
 export interface Erasure {
@@ -69,6 +70,11 @@ export const beginErasure = (
        from alone where r.id = alone.id returning alone.content_ref`,
       [[...new Set(found.map((row) => row.request_id))], erasedAddress],
     );
+    const mailbox = mailboxOf(asked.email)?.mailbox;
+    await db.query('delete from one_time_codes where mailbox = $1 and ($2::text is null or account_id = $2)', [
+      mailbox ?? '',
+      asked.accountId ?? null,
+    ]);
     const { rows } = await db.query<ErasureRow>(
       `insert into erasures (account_id, email, email_hash, requested_by, messages) values ($1, $2, $3, $4, $5) returning *`,
       [

@@ -29,6 +29,7 @@ import { espHistoryRoutes } from './routes/esp-history.ts';
 import { espRoutes } from './routes/esps.ts';
 import { healthRoutes } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { otpRoutes } from './routes/otp.ts';
 import { recipientRoutes } from './routes/recipients.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -128,6 +129,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
   for (const routes of [
     healthRoutes,
     emailRoutes,
+    otpRoutes,
     messageRoutes,
     weightRoutes,
     whatIfRoutes,

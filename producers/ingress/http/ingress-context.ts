@@ -2,11 +2,11 @@ import type { WeighSettings } from '../../../shared/db/decide-weights.ts';
 import type { WebhookAccount } from '../../../shared/esp/accounts.ts';
 import type { Esp } from '../../../shared/esp/esp.ts';
 import type { Metrics } from '../../../shared/runtime/metrics.ts';
-import type { Submitting } from '../submit-email.ts';
+import type { CodeDoor } from '../one-time-codes.ts';
 import type { Guards } from '../admit.ts';
 
 /** What the routes of the ingress stand on; wired in main.ts. */
-export interface IngressContext extends Guards, Submitting {
+export interface IngressContext extends Guards, CodeDoor {
   readonly metrics: Metrics;
   readonly esps: readonly Esp[];
   /** By the name that their webhooks come under. */
@@ -16,6 +16,4 @@ export interface IngressContext extends Guards, Submitting {
   /** Addresses and networks whose word on who the caller is (X-Forwarded-For) is taken. */
   readonly trustedProxies: readonly string[];
   readonly isReady: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };
-  /** A new id that sorts by time, behind a prefix that says what it names. */
-  readonly newId: (prefix: string) => string;
 }

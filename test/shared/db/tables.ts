@@ -9,6 +9,8 @@ const tables = [
   'reconciler_cursor',
   'uneven_requests',
   'attempts',
+  'code_counts',
+  'one_time_codes',
   'consumer_offsets',
   'dead_letters',
   'erasures',

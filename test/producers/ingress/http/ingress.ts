@@ -1,5 +1,6 @@
 import { v7 as uuidV7 } from 'uuid';
 import { createKeyCheck } from '../../../../producers/ingress/check-key.ts';
+import { codeSettings } from '../../../../producers/ingress/code-settings.ts';
 import { buildApp, usualLimits, type AppLimits } from '../../../../producers/ingress/http/app.ts';
 import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
 import { createRateLimits } from '../../../../producers/ingress/rate-limits.ts';
@@ -34,6 +35,8 @@ export const outcomes = (
 });
 
 export interface TestIngress {
+  /** What other doors stand on too. */
+  readonly context: IngressContext;
   readonly weighing: WeighSettings;
   readonly app: Awaited<ReturnType<typeof buildApp>>;
   /** What Kafka has, in order. */
@@ -111,6 +114,14 @@ export const testIngress = async (
       thresholds: { healthyThreshold: 6, unhealthyThreshold: 2 },
     },
     deliveredThreshold: 1_000,
+    codes: codeSettings({
+      JWT_SECRET: 's'.repeat(32),
+      OTP_LIFESPAN_SECONDS: 300,
+      OTP_RESEND_SECONDS: 30,
+      OTP_MAX_PER_HOUR: 5,
+      OTP_ECHO: true,
+      MAIL_FROM: 'Codes <codes@acme.example>',
+    }),
     maxMessageBytes: 1_000_000,
     isReady: () => ({ ready: true, waitingFor: [] }),
     newRequestId: () => `req_${(requests += 1)}`,
@@ -120,6 +131,7 @@ export const testIngress = async (
   const app = await buildApp(context, createLog({ name: 'test', level: 'silent' }), { ...usualLimits, ...limits });
   return {
     app,
+    context,
     weighing: context.weighing,
     published,
     blobs,
