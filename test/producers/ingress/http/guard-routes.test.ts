@@ -58,8 +58,11 @@ describe('Every route', () => {
     );
     const manages = /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)/;
     for (const [route, scope] of Object.entries(scopeOf)) {
-      const expected =
-        route === 'POST /v1/emails' ? 'send' : manages.test(route) || fleetRoutes.includes(route) ? 'admin' : 'read';
+      const expected = /^POST \/v1\/(emails|otp|otp\/verify)$/.test(route)
+        ? 'send'
+        : manages.test(route) || fleetRoutes.includes(route)
+          ? 'admin'
+          : 'read';
       expect([route, scope]).toEqual([route, expected]);
     }
   });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { newAccount, newKey, accountChange } from '../../../../shared/contracts/accounts-api.ts';
 import { letterEdit, retryFilter } from '../../../../shared/contracts/dead-letters-api.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
+import { codeGuess, newCodeRequest } from '../../../../shared/contracts/otp-api.ts';
 import { limitsChange, modeChange, whatIfQuestion } from '../../../../shared/contracts/routing-api.ts';
 import { addressText, senderDomainText } from '../../../../shared/contracts/address-text.ts';
 import { headerNamePattern, isAllowedHeader } from '../../../../shared/contracts/header-names.ts';
@@ -97,6 +98,8 @@ describe('The OpenAPI document', () => {
       createAccount: newAccount,
       updateAccount: accountChange,
       createApiKey: newKey,
+      sendCode: newCodeRequest,
+      verifyCode: codeGuess,
       setEspLimits: limitsChange,
       simulateWeights: whatIfQuestion,
       retryDeadLetter: letterEdit,
