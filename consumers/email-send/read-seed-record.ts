@@ -1,6 +1,7 @@
 import { emailRecord, type EmailRecord } from '../../shared/contracts/email.ts';
 import type { SeedAddress, SeedRecord } from '../../shared/contracts/seed-email.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
+import { keyPattern, keysAsVariables, replaceKeys } from '../../shared/render/literal-template.ts';
 
 type Values = Readonly<Record<string, string>>;
 
@@ -14,25 +15,12 @@ const asText = (address: SeedAddress): string => {
 const asStrings = (values: Readonly<Record<string, string | number | boolean | null>> | null | undefined): Values =>
   Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, value === null ? '' : String(value)]));
 
-const escapePattern = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
-
 // A key stands in a text as {{key}} or -key-, or just as it is when it brings marks of its own (%name%, [name]).
 const patternOf = (keys: readonly string[]): RegExp | undefined => {
-  if (keys.length === 0) return undefined;
-  // Longest first, so that a key is never taken for the beginning of another.
-  const sorted = [...keys].sort((a, b) => b.length - a.length);
-  const any = sorted.map(escapePattern).join('|');
-  const marked = sorted.filter((key) => /^\W.*\W$/.test(key)).map(escapePattern);
-  const forms = [`\\{\\{\\s*(${any})\\s*\\}\\}`, `-(${any})-`, `(${marked.length === 0 ? '(?!)' : marked.join('|')})`];
-  return new RegExp(forms.join('|'), 'g');
+  const marked = keys.filter((key) => /^\W.*\W$/.test(key));
+  const bare = keyPattern(marked)?.source ?? '((?!))';
+  return keyPattern(keys, (any) => [`\\{\\{\\s*(${any})\\s*\\}\\}`, `-(${any})-`, bare]);
 };
-
-const replaceKeys = (text: string, pattern: RegExp | undefined, valueOf: (key: string) => string): string =>
-  pattern === undefined
-    ? text
-    : text.replace(pattern, (_match, braces?: string, dashes?: string, marked?: string) =>
-        valueOf(braces ?? dashes ?? marked ?? ''),
-      );
 
 /** Sections first, then substitutions, then once more: a section's text may hold substitutions of its own. */
 const readyValues = (substitutions: Values, sections: Values, pattern: RegExp | undefined): Values =>
@@ -42,21 +30,6 @@ const readyValues = (substitutions: Values, sections: Values, pattern: RegExp | 
       return [key, replaceKeys(section, pattern, (inner) => substitutions[inner] ?? '')];
     }),
   );
-
-// What is not a key of this record is literal text in the seed, whatever it looks like to a template engine.
-const literal = (text: string): string => (/\{\{|\{%/.test(text) ? `{% raw %}${text}{% endraw %}` : text);
-
-const asTemplate = (text: string, pattern: RegExp | undefined, nameOf: (key: string) => string): string => {
-  if (pattern === undefined) return literal(text);
-  let template = '';
-  let from = 0;
-  for (const match of text.matchAll(pattern)) {
-    const key = match[1] ?? match[2] ?? match[3] ?? '';
-    template += `${literal(text.slice(from, match.index))}{{ ${nameOf(key)} | raw }}`;
-    from = match.index + match[0].length;
-  }
-  return template + literal(text.slice(from));
-};
 
 const requestIdShape = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -73,7 +46,7 @@ export const readSeedRecord = (record: SeedRecord): EmailRecord => {
   for (const { substitutions } of body.personalizations)
     Object.keys(substitutions ?? {}).forEach((key) => keys.add(key));
   const names = new Map([...keys].map((key, index) => [key, `value_${index}`]));
-  const pattern = patternOf([...keys].filter((key) => key !== ''));
+  const pattern = patternOf([...keys]);
   const nameOf = (key: string): string => names.get(key) ?? 'value_none';
 
   const recipients = body.personalizations.flatMap((personalization) => {
@@ -108,8 +81,8 @@ export const readSeedRecord = (record: SeedRecord): EmailRecord => {
     from: asText(body.from),
     ...(body.reply_to ? { replyTo: asText(body.reply_to) } : {}),
     subject: '{{ subject | raw }}',
-    ...(text === undefined ? {} : { text: asTemplate(text, pattern, nameOf) }),
-    ...(html === undefined ? {} : { html: asTemplate(html, pattern, nameOf) }),
+    ...(text === undefined ? {} : { text: keysAsVariables(text, pattern, nameOf) }),
+    ...(html === undefined ? {} : { html: keysAsVariables(html, pattern, nameOf) }),
     recipients,
     ...(body.headers ? { headers: body.headers } : {}),
     ...(body.categories ? { tags: body.categories } : {}),

@@ -47,11 +47,15 @@ const urgencyOf: Readonly<Record<SendLane, Urgency>> = {
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-const publish = async ({ blobs, topics, publisher }: Submitting, accepted: Accepted): Promise<void> => {
-  if (accepted.blob !== undefined) await blobs.put(accepted.blob.key, accepted.blob.body);
-  const topic = topics.send[accepted.lane].name;
-  const records = accepted.records.map(({ key, value }) => ({ topic, key, value }));
-  await publisher.publish(records, urgencyOf[accepted.lane]);
+const publish = async (
+  { blobs, topics, publisher }: Submitting,
+  accepted: readonly [Accepted, ...(readonly Accepted[])],
+): Promise<void> => {
+  for (const { blob } of accepted) if (blob !== undefined) await blobs.put(blob.key, blob.body);
+  const records = accepted.flatMap(({ lane, records: own }) =>
+    own.map(({ key, value }) => ({ topic: topics.send[lane].name, key, value })),
+  );
+  await publisher.publish(records, urgencyOf[accepted[0].lane]);
 };
 
 /** True: it was published before. Throws `in-flight`, or `invalid` when the key was used with another body. */
@@ -67,13 +71,37 @@ const publishOnce = async (
     throw invalid([{ pointer: '/headers/idempotency-key', detail: 'was used with another body' }]);
   if (state === 'done') return true;
   try {
-    await publish(door, accepted);
+    await publish(door, [accepted]);
   } catch (error) {
     await settleKey(door.pool, accountId, keyHash, false);
     throw error;
   }
   await settleKey(door.pool, accountId, keyHash, true);
   return false;
+};
+
+const checkWhole = async (door: Submitting, caller: Caller, request: EmailRequest): Promise<void> => {
+  await checkRequest(
+    request,
+    caller,
+    door.esps.map((esp) => esp.name),
+  );
+  const bytes = messageBytes(request);
+  if (bytes > door.maxMessageBytes) {
+    throw new Refusal(
+      'too-large',
+      `The message has ${bytes} bytes with its attachments; at most ${door.maxMessageBytes} are carried.`,
+    );
+  }
+};
+
+const cut = (request: EmailRequest, accountId: string, requestId: string): Accepted => {
+  const acceptance = accept(request, { accountId, requestId });
+  if (acceptance.ok) return acceptance.accepted;
+  throw new Refusal(
+    'too-large',
+    `One recipient with its values needs ${acceptance.tooLargeBytes} bytes; a record carries at most 900,000.`,
+  );
 };
 
 /**
@@ -89,33 +117,47 @@ export const submitEmail = async (
   options: { readonly idempotencyKey?: string | undefined; readonly requestId?: string } = {},
 ): Promise<Submitted> => {
   const { accountId } = caller;
-  await checkRequest(
-    request,
-    caller,
-    door.esps.map((esp) => esp.name),
-  );
-  const bytes = messageBytes(request);
-  if (bytes > door.maxMessageBytes) {
-    throw new Refusal(
-      'too-large',
-      `The message has ${bytes} bytes with its attachments; at most ${door.maxMessageBytes} are carried.`,
-    );
-  }
+  await checkWhole(door, caller, request);
   await admitRecipients(door.rateLimits, caller, request.recipients.length);
   const key = options.idempotencyKey;
   const bodyHash = sha256(idempotentBody(request));
   const ownId = options.requestId ?? door.newRequestId();
   const requestId = key === undefined ? ownId : requestIdOfKey(accountId, key, bodyHash);
-  const acceptance = accept(request, { accountId, requestId });
-  if (!acceptance.ok) {
-    throw new Refusal(
-      'too-large',
-      `One recipient with its values needs ${acceptance.tooLargeBytes} bytes; a record carries at most 900,000.`,
-    );
-  }
-  const { accepted } = acceptance;
+  const accepted = cut(request, accountId, requestId);
   const isReplay = key !== undefined && (await publishOnce(door, accepted, { accountId, key, bodyHash }));
-  if (key === undefined) await publish(door, accepted);
+  if (key === undefined) await publish(door, [accepted]);
   door.recent.add({ requestId, accountId, messages: accepted.messages });
   return { requestId, messages: accepted.messages, isReplay };
+};
+
+/** Whether several requests together would be accepted; nothing is published. Throws `Refusal`. */
+export const checkTogether = async (
+  door: Submitting,
+  caller: Caller,
+  requests: readonly EmailRequest[],
+): Promise<void> => {
+  for (const request of requests) await checkWhole(door, caller, request);
+};
+
+/**
+ * Accepts several requests together, for doors whose one call can say what takes several of ours: all are checked before
+ * any is published, and they go to Kafka at once. Answers in their order. Throws as `submitEmail` does.
+ */
+export const submitTogether = async (
+  door: Submitting,
+  caller: Caller,
+  requests: readonly [EmailRequest, ...(readonly EmailRequest[])],
+): Promise<readonly [Submitted, ...(readonly Submitted[])]> => {
+  const { accountId } = caller;
+  await checkTogether(door, caller, requests);
+  const recipients = requests.reduce((sum, request) => sum + request.recipients.length, 0);
+  await admitRecipients(door.rateLimits, caller, recipients);
+  const [first, ...others] = requests.map((request) => cut(request, accountId, door.newRequestId()));
+  if (first === undefined) throw new TypeError('no request was given');
+  await publish(door, [first, ...others]);
+  const told = ({ requestId, messages }: Accepted): Submitted => {
+    door.recent.add({ requestId, accountId, messages });
+    return { requestId, messages, isReplay: false };
+  };
+  return [told(first), ...others.map(told)];
 };

@@ -31,6 +31,8 @@ import { healthRoutes } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { otpRoutes } from './routes/otp.ts';
 import { recipientRoutes } from './routes/recipients.ts';
+import { sendFormRoutes } from './routes/send-form.ts';
+import { sendgridRoutes } from './routes/sendgrid.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { weightRoutes } from './routes/weights.ts';
@@ -130,6 +132,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     healthRoutes,
     emailRoutes,
     otpRoutes,
+    sendFormRoutes,
+    sendgridRoutes,
     messageRoutes,
     weightRoutes,
     whatIfRoutes,

@@ -3,7 +3,7 @@ import { HttpProblem } from './problem.ts';
 import type { RouteApp } from './route-app.ts';
 
 // The longest list that a request may hold has 10,000 recipients; twice that, so that the schema can say so itself.
-const usualLimits: JsonLimits = { depth: 64, members: 20_000, values: 500_000, steps: 20_000_000 };
+export const usualJsonLimits: JsonLimits = { depth: 64, members: 20_000, values: 500_000, steps: 20_000_000 };
 
 /**
  * Reads JSON bodies of the routes of this instance. What would be costly to parse or to check is refused before anything is
@@ -19,7 +19,7 @@ export const readJson = (app: RouteApp, options: { readonly isEmptyAllowed?: boo
       done(null, {});
       return;
     }
-    const fault = jsonCostFault(bytes, usualLimits);
+    const fault = jsonCostFault(bytes, usualJsonLimits);
     if (fault === undefined) void parseJson(request, bytes.toString(), done);
     else if (fault.includes('nested'))
       done(new HttpProblem(400, 'Malformed request', { detail: `The body ${fault}.` }));

@@ -58,7 +58,7 @@ describe('Every route', () => {
     );
     const manages = /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)/;
     for (const [route, scope] of Object.entries(scopeOf)) {
-      const expected = /^POST \/v1\/(emails|otp|otp\/verify)$/.test(route)
+      const expected = /^POST \/(v1\/(emails|otp|otp\/verify)|email\/send|v3\/mail\/send)$/.test(route)
         ? 'send'
         : manages.test(route) || fleetRoutes.includes(route)
           ? 'admin'
