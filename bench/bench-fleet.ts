@@ -48,6 +48,8 @@ export const createBenchFleet = async (stores: Stores, databaseUrl: string): Pro
     DATABASE_URL: databaseUrl,
     HOST: '127.0.0.1',
     PORT: String(port),
+    GRPC_PORT: '0',
+    SMTP_PORT_IN: '0',
     SIMULATOR: 'on',
     SIMULATOR_PORT: String(simulatorPort),
     SIMULATOR_SMTP_PORT: String(smtpPort),

@@ -41,9 +41,10 @@ const portsOf = (
 ): PortUse[] => [
   ...services.flatMap(({ ports }) => ports),
   { port: settings.port, host: settings.host, variable: 'PORT', user: 'the ingress' },
-  ...(settings.grpcPort === 0
-    ? []
-    : [{ port: settings.grpcPort, host: settings.host, variable: 'GRPC_PORT', user: 'gRPC' }]),
+  ...[
+    { port: settings.grpcPort, host: settings.host, variable: 'GRPC_PORT', user: 'gRPC' },
+    { port: settings.smtpPortIn, host: settings.host, variable: 'SMTP_PORT_IN', user: 'SMTP submission' },
+  ].filter(({ port }) => port !== 0),
   ...(settings.hasSimulator ? simulatorPorts(settings) : []),
   ...placed.map(({ name, adminPort }) => ({
     port: adminPort,

@@ -10,6 +10,7 @@ import {
   parseEnv,
   postgresEnv,
   simulatorEnv,
+  smtpInEnv,
   usualGrpcPort,
 } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
@@ -42,6 +43,7 @@ const allEnv = {
   HOST: httpEnv.HOST,
   PORT: httpEnv.PORT,
   GRPC_PORT: grpcEnv.GRPC_PORT,
+  SMTP_PORT_IN: smtpInEnv.SMTP_PORT_IN,
   ADMIN_PORT: adminEnv.ADMIN_PORT,
   KAFKA_BROKERS: kafkaEnv.KAFKA_BROKERS.optional(),
   DATABASE_URL: postgresEnv.DATABASE_URL.optional(),
@@ -66,6 +68,8 @@ export interface FleetSettings {
   readonly port: number;
   /** 0 where it is off. */
   readonly grpcPort: number;
+  /** 0 where it is off. */
+  readonly smtpPortIn: number;
   /** Where this machine reaches the ingress. */
   readonly url: string;
   readonly kafkaBrokers: readonly string[] | undefined;
@@ -181,6 +185,7 @@ export const composeSettings = (
     HOST: env.HOST,
     PORT: String(env.PORT),
     GRPC_PORT: String(grpcPort),
+    SMTP_PORT_IN: String(env.SMTP_PORT_IN),
     // What names no sender itself must be from somebody; with real ESPs that is for their owner to say.
     ...(hasSimulator ? { MAIL_FROM: 'mailfleet <no-reply@mailfleet.example>' } : {}),
     PUBLIC_URL: `http://${env.HOST}:${env.PORT}`,
@@ -208,6 +213,7 @@ export const composeSettings = (
     host: env.HOST,
     port: env.PORT,
     grpcPort,
+    smtpPortIn: env.SMTP_PORT_IN,
     url,
     kafkaBrokers: env.KAFKA_BROKERS,
     kafkaPort: env.KAFKA_PORT,

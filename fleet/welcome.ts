@@ -16,6 +16,8 @@ export const welcome = (settings: FleetSettings, took: string): string => {
     colors.bold(`mailfleet is ready (${took})`),
     row('API', url),
     row('API docs', `${url}/docs`),
+    ...(settings.grpcPort === 0 ? [] : [row('gRPC', `${settings.host}:${settings.grpcPort}`)]),
+    ...(settings.smtpPortIn === 0 ? [] : [row('SMTP', `${settings.host}:${settings.smtpPortIn}`)]),
     row('health', `${url}/health/ready`),
     ...(settings.hasSimulator ? [row('simulator', `http://127.0.0.1:${settings.simulatorPort}`)] : []),
     row('log', `${settings.home}/app.log`),

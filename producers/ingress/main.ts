@@ -14,6 +14,7 @@ import {
   otpEnv,
   secretsEnv,
   senderEnv,
+  smtpInEnv,
   usualGrpcPort,
   weightEnv,
 } from '../../shared/config/env.ts';
@@ -35,6 +36,8 @@ import { startGrpc } from './grpc/server.ts';
 import { buildApp, usualLimits } from './http/app.ts';
 import type { IngressContext } from './http/ingress-context.ts';
 import { createKeyUses } from './key-uses.ts';
+import { smtpInSettings } from './smtp/smtp-in-settings.ts';
+import { startSmtp } from './smtp/server.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { createRecentRequests } from './recent-requests.ts';
 
@@ -46,6 +49,7 @@ const env = readEnv({
   ...otpEnv,
   ...senderEnv,
   ...grpcEnv,
+  ...smtpInEnv,
   ...espEnv,
   ...weightEnv,
   ...healthEnv,
@@ -131,5 +135,19 @@ await runProcess('ingress', env, async (scope) => {
     const grpc = await startGrpc(context, { ...context, ...settings });
     onClose('gRPC', () => grpc.close());
     grpc.setServing(true);
+  }
+  const smtpIn = smtpInSettings(env);
+  if (env.SMTP_PORT_IN > 0 && smtpIn === undefined) {
+    log.warn('SMTP submission is off: outside this machine it needs SMTP_IN_CERT and SMTP_IN_KEY');
+  } else if (env.SMTP_PORT_IN > 0 && smtpIn !== undefined) {
+    const maxBytes = Math.floor((env.MAX_MESSAGE_BYTES * 4) / 3) + 10_485_760;
+    const smtp = await startSmtp(context, context, {
+      ...smtpIn,
+      host: env.HOST,
+      port: env.SMTP_PORT_IN,
+      maxBytes,
+      log,
+    });
+    onClose('SMTP', () => smtp.close());
   }
 });

@@ -93,6 +93,13 @@ export const otpEnv = {
   OTP_ECHO: flag(false),
 };
 
+/** SMTP submission; 0 turns it off. Outside this machine it needs a certificate, PEM both. */
+export const smtpInEnv = {
+  SMTP_PORT_IN: port(2525),
+  SMTP_IN_CERT: optional,
+  SMTP_IN_KEY: optional,
+};
+
 /** How often codes that are over are cleaned up; the seconds win where both are set. */
 export const otpCleanupEnv = {
   OTP_CLEANUP_MINUTES: count(5),
@@ -256,6 +263,7 @@ export const envGroups = {
   otpCleanupEnv,
   senderEnv,
   grpcEnv,
+  smtpInEnv,
   cliEnv,
   failpointEnv,
   adminEnv,

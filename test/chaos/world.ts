@@ -151,6 +151,8 @@ export const startWorld = async (options: {
     DATABASE_URL: stores.databaseUrl,
     HOST: '127.0.0.1',
     PORT: String(httpPort),
+    GRPC_PORT: '0',
+    SMTP_PORT_IN: '0',
     SIMULATOR: 'on',
     SIMULATOR_PORT: String(simulatorPort),
     SIMULATOR_SMTP_PORT: String(smtpPort),

@@ -65,7 +65,7 @@ export const startTestFleet = async (
   const home = mkdtempSync(join(testHome(), 'fleet-'));
   const database = await createTestDatabase();
   const brokers = testKafkaBrokers();
-  const ports = await Promise.all([freePort(), freePort(), freePort(), freePort(), freePort()]);
+  const ports = await Promise.all(Array.from({ length: 6 }, () => freePort()));
   const settings = composeSettings({
     PATH: process.env['PATH'] ?? '',
     MAILFLEET_HOME: home,
@@ -74,6 +74,7 @@ export const startTestFleet = async (
     HOST: '127.0.0.1',
     PORT: String(ports[0]),
     GRPC_PORT: String(ports[4]),
+    SMTP_PORT_IN: String(ports[5]),
     SIMULATOR: 'on',
     SIMULATOR_PORT: String(ports[1]),
     SIMULATOR_SMTP_PORT: String(ports[2]),
