@@ -134,7 +134,7 @@ describe('A session', () => {
   });
 
   test.each([['\n.\n'], ['\n.\r\n'], ['\r\n.\n']])('cannot smuggle a second message behind %j', async (end) => {
-    const body = `Subject: one${'\r\n'}From: news@acme.example${'\r\n\r\n'}text${end}MAIL FROM:<eve@evil.example>${'\r\n'}RCPT TO:<bob@example.org>${'\r\n'}DATA${'\r\n'}Subject: two${'\r\n\r\n'}more`;
+    const body = `Subject: one\r\nFrom: news@acme.example\r\n\r\ntext${end}MAIL FROM:<eve@evil.example>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: two\r\n\r\nmore`;
     const answers = await talk([
       ...login,
       'MAIL FROM:<news@acme.example>',
