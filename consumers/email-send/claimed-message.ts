@@ -55,7 +55,7 @@ export const deliveryOf = (mail: CompiledMail, recipient: Recipient, attempt: nu
     to,
     ...copiesOf(to, recipient.data),
     content: mail.content,
-    values: mail.valuesFor(recipient.data?.substitutions ?? {}),
+    values: mail.valuesFor(recipient.data?.substitutions ?? {}, recipient),
     metadata: recipient.data?.metadata ?? {},
   };
 };
@@ -77,6 +77,7 @@ export const claimedMessage = (
   messageClass: MessageClass,
   order: Order & { readonly probed?: string | undefined },
   leaseToken: string,
+  consent: ClaimedMessage['consent'],
 ): ClaimedMessage => ({
   id: message.id,
   leaseToken,
@@ -86,5 +87,6 @@ export const claimedMessage = (
   candidates: order.candidates,
   isAnyLeftOut: order.isAnyLeftOut,
   probed: order.probed,
+  consent,
   delivery: deliveryOf(mail, message, message.attempt),
 });

@@ -79,6 +79,21 @@ const wordsOfExamples =
 const fewestCharacters = 10;
 const isGuessable = (text: string): boolean => wordsOfExamples.test(text) || new Set(text).size < fewestCharacters;
 
+/** For processes that write links; outside production JWT_SECRET may be left out, and then no mail can name a list. */
+export const linkEnv = {
+  HOST: httpEnv.HOST,
+  PORT: httpEnv.PORT,
+  PUBLIC_URL: httpEnv.PUBLIC_URL,
+  JWT_SECRET: secret.optional(),
+};
+
+/** Where others reach the ingress. */
+export const publicUrlOf = (env: {
+  readonly HOST: string;
+  readonly PORT: number;
+  readonly PUBLIC_URL?: string | undefined;
+}): string => env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`;
+
 /** For the processes at the door alone. Outside production JWT_SECRET may be left out. */
 export const secretsEnv = { ADMIN_API_KEY: secret, JWT_SECRET: secret.optional() };
 
@@ -224,6 +239,7 @@ export const envGroups = {
   kafkaEnv,
   postgresEnv,
   httpEnv,
+  linkEnv,
   secretsEnv,
   cliEnv,
   failpointEnv,

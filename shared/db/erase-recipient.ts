@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { accountOfPayload, erasedAddress, eraseFromData, eraseFromPayload } from '../domain/erase-from-payload.ts';
 import type { Database, Pool } from './connect.ts';
+import { forgetSuppressedAddress } from './suppressions.ts';
 
 export interface Erasure {
   readonly id: number;
@@ -69,6 +70,7 @@ export const beginErasure = (
        from alone where r.id = alone.id returning alone.content_ref`,
       [[...new Set(found.map((row) => row.request_id))], erasedAddress],
     );
+    await forgetSuppressedAddress(db, asked.accountId, asked.email);
     const { rows } = await db.query<ErasureRow>(
       `insert into erasures (account_id, email, email_hash, requested_by, messages) values ($1, $2, $3, $4, $5) returning *`,
       [

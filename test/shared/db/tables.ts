@@ -28,6 +28,9 @@ const tables = [
   'outcome_delays',
   'requests',
   'single_carries',
+  'suppressions',
+  'template_versions',
+  'templates',
   'weight_decisions',
 ];
 

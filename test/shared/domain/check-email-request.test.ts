@@ -85,6 +85,15 @@ describe('A request', () => {
   it('is told plainly what cannot be done yet', () => {
     expect(pointers({ batch: { id: 'a', size: 5 } })).toEqual(['/batch']);
     expect(pointers({ batch: { id: 'a', intervalSeconds: 5 } })).toEqual(['/batch']);
-    expect(pointers({ unsubscribe: { list: 'news' } })).toEqual(['/unsubscribe']);
+  });
+
+  it('may name a list to unsubscribe from, as long as its name fits a header', () => {
+    expect(pointers({ unsubscribe: { list: 'news' } })).toEqual([]);
+    expect(pointers({ unsubscribe: { list: 'ö'.repeat(101) } })).toEqual(['/unsubscribe/list']);
+  });
+
+  it('has either a template or texts of its own', () => {
+    expect(pointers({ text: undefined, template: { id: 'welcome' } })).toEqual([]);
+    expect(pointers({ template: { id: 'welcome' }, subject: 'a', html: 'b' })).toEqual(['/subject', '/text', '/html']);
   });
 });
