@@ -79,8 +79,8 @@ export const previewQuestion = z
     data: templateValues.optional(),
     strictVariables: z.boolean().optional(),
   })
-  .default({})
-  .meta({ id: 'PreviewQuestion', example: { language: 'fr-CA', data: { name: 'Ann' } } });
+  .meta({ example: { language: 'fr-CA', data: { name: 'Ann' } } })
+  .default({});
 export const previewAnswer = z
   .object({
     version: z.int(),

@@ -91,6 +91,10 @@ export const storeRequestPlans = async (
   );
 };
 
+/** The stored template that a request is made of, for its owner. */
+export const templateOf = ({ templateId: id, templateVersion: version }: StoredRequest) =>
+  id === null || version === null ? {} : { template: { id, version } };
+
 interface RequestRow {
   id: string;
   account_id: string;

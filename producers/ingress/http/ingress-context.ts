@@ -23,6 +23,8 @@ export interface IngressContext extends Guards {
   readonly weighing: WeighSettings;
   readonly deliveredThreshold: number;
   readonly maxMessageBytes: number;
+  /** Signs links to unsubscribe; undefined where the fleet has no secret: then no mail can name a list. */
+  readonly unsubscribeKey: Buffer | undefined;
   /** Addresses and networks whose word on who the caller is (X-Forwarded-For) is taken. */
   readonly trustedProxies: readonly string[];
   readonly isReady: () => { readonly ready: boolean; readonly waitingFor: readonly string[] };

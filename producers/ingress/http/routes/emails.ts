@@ -7,7 +7,7 @@ import { storableText } from '../../../../shared/contracts/text.ts';
 import type { SendLane } from '../../../../shared/contracts/topics.ts';
 import { settleKey, takeKey } from '../../../../shared/db/idempotency.ts';
 import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
-import { loadRequests } from '../../../../shared/db/requests.ts';
+import { loadRequests, templateOf } from '../../../../shared/db/requests.ts';
 import { decisionById } from '../../../../shared/db/weight-decisions.ts';
 import { checkEmailRequest } from '../../../../shared/domain/check-email-request.ts';
 import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
@@ -19,6 +19,7 @@ import { senderFault } from '../../../../shared/domain/sender-domain.ts';
 import { InvalidMessageError } from '../../../../shared/errors.ts';
 import { compileContent } from '../../../../shared/render/compile-content.ts';
 import type { Urgency } from '../../../../shared/runtime/publisher.ts';
+import { checkStoredParts } from '../../check-template.ts';
 import { accept, type Accepted } from '../../accept.ts';
 import type { Caller } from '../../check-key.ts';
 import { callerOf, needs } from '../access.ts';
@@ -80,8 +81,11 @@ const check = async (request: EmailRequest, caller: Caller, context: IngressCont
     if (!configured.includes(esp))
       faults.push({ pointer: `/esps/${index}`, detail: `is not configured; there are: ${configured.join(', ')}` });
   });
+  const { pool, unsubscribeKey } = context;
+  const parts = await checkStoredParts(pool, caller.accountId, request, unsubscribeKey !== undefined);
+  faults.push(...parts.faults);
   if (faults.length > 0) refuse(faults);
-  await checkTemplates(request);
+  await checkTemplates({ ...request, ...parts.texts });
 };
 
 /** `POST /v1/emails` and what became of it. */
@@ -235,6 +239,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         weights: { ...stored.weights },
         ...(decision === undefined ? {} : { window: decision.window, decisionId: decision.id }),
         createdAt: stored.createdAt.toISOString(),
+        ...templateOf(stored),
       };
     },
   );

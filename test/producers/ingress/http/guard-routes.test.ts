@@ -16,6 +16,8 @@ const openRoutes = [
   'GET /health/live',
   'GET /health/ready',
   'GET /openapi.json',
+  'GET /u/:token',
+  'POST /u/:token',
   'POST /webhook-events/:esp',
   'POST /webhooks/:esp',
 ];
@@ -56,10 +58,15 @@ describe('Every route', () => {
     const scopeOf = Object.fromEntries(
       routes().flatMap(([route, access]) => (access === 'open' ? [] : [[route, access.scope]])),
     );
-    const manages = /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)/;
+    const manages =
+      /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)|^(POST|PUT|DELETE) \/v1\/templates(\/:id)?$|^DELETE \/v1\/suppressions/;
+    const sends = ['POST /v1/emails', 'POST /v1/suppressions'];
     for (const [route, scope] of Object.entries(scopeOf)) {
-      const expected =
-        route === 'POST /v1/emails' ? 'send' : manages.test(route) || fleetRoutes.includes(route) ? 'admin' : 'read';
+      const expected = sends.includes(route)
+        ? 'send'
+        : manages.test(route) || fleetRoutes.includes(route)
+          ? 'admin'
+          : 'read';
       expect([route, scope]).toEqual([route, expected]);
     }
   });

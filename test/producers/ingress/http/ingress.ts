@@ -12,6 +12,7 @@ import type { Pool } from '../../../../shared/db/connect.ts';
 import type { WeighSettings } from '../../../../shared/db/decide-weights.ts';
 import type { RateAsk } from '../../../../shared/db/rate-buckets.ts';
 import type { CountedOutcome, StatisticsRow } from '../../../../shared/db/statistics.ts';
+import { unsubscribeKey } from '../../../../shared/domain/unsubscribe-link.ts';
 import { configuredEsps } from '../../../../shared/esp/accounts.ts';
 import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';
@@ -112,6 +113,7 @@ export const testIngress = async (
     },
     deliveredThreshold: 1_000,
     maxMessageBytes: 1_000_000,
+    unsubscribeKey: unsubscribeKey(adminKey),
     isReady: () => ({ ready: true, waitingFor: [] }),
     newRequestId: () => `req_${(requests += 1)}`,
     newId: (prefix) => `${prefix}${uuidV7()}`,
