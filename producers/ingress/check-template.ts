@@ -4,11 +4,12 @@ import type { Database } from '../../shared/db/connect.ts';
 import { loadTemplate } from '../../shared/db/templates.ts';
 import type { Fault } from '../../shared/domain/check-email-request.ts';
 import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
+import { HttpProblem } from './http/problem.ts';
 import { compileContent } from '../../shared/render/compile-content.ts';
 
 /**
  * What of consent and stored templates the door can tell of a request: that this fleet can sign links, that there is such a
- * template, and its texts. With Postgres away the request is taken, and a template that is not there becomes a dead letter.
+ * template (an `HttpProblem` 404 where there is none), and its texts. With Postgres away the request is taken, and a template that is not there becomes a dead letter.
  */
 export const checkStoredParts = async (
   db: Database,
@@ -24,10 +25,9 @@ export const checkStoredParts = async (
   try {
     const found = await loadTemplate(db, accountId, template.id, template.language);
     if (found === undefined) {
-      return {
-        faults: [...faults, { pointer: '/template/id', detail: 'names no template of this account' }],
-        texts: {},
-      };
+      throw new HttpProblem(404, 'Not found', {
+        errors: [{ pointer: '/template/id', detail: 'names no template of this account' }],
+      });
     }
     return { faults, texts: { subject: found.subject, text: found.text, html: found.html } };
   } catch (error) {

@@ -84,7 +84,14 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
 export const emailRequest = emailBody(z.strictObject).meta({
   id: 'EmailRequest',
   description: 'One content for one or many recipients; each recipient is a message of its own.',
-  anyOf: [{ required: ['text'] }, { required: ['html'] }, { required: ['template'] }],
+  anyOf: [
+    { required: ['text'], not: { required: ['template'] } },
+    { required: ['html'], not: { required: ['template'] } },
+    {
+      required: ['template'],
+      not: { anyOf: [{ required: ['subject'] }, { required: ['text'] }, { required: ['html'] }] },
+    },
+  ],
   example: {
     from: 'News <news@acme.example>',
     subject: 'Hello {{name}}',

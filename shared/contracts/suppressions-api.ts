@@ -19,8 +19,8 @@ export type SuppressionReason = (typeof suppressionReasons)[number];
 export const suppressionScopes = ['list', 'promotional', 'all-but-codes', 'all'] as const;
 export type SuppressionScope = (typeof suppressionScopes)[number];
 
-/** A list that people unsubscribe from; its name is the sender's own. */
-export const listName = headerText(128).min(1);
+/** A list that people unsubscribe from; its name is the sender's own, and stands with the address in a header of 998 characters. */
+export const listName = headerText(64).min(1);
 
 const givenReason = z.enum(suppressionReasons);
 const entry = z.strictObject({

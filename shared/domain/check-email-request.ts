@@ -46,8 +46,5 @@ export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] 
   if (request.batch?.size !== undefined || request.batch?.intervalSeconds !== undefined) {
     fault('/batch', 'paced batches are not available yet: leave out size and intervalSeconds');
   }
-  // The link stands in a header, with the list and the address in it.
-  if (request.unsubscribe !== undefined && Buffer.byteLength(request.unsubscribe.list) > 200)
-    fault('/unsubscribe/list', 'must have at most 200 bytes');
   return faults.slice(0, maxFaults);
 };

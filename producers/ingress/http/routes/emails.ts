@@ -117,6 +117,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
           202: acceptedAnswer,
           400: problemSchema,
           401: problemSchema,
+          404: problemSchema,
           409: problemSchema,
           413: problemSchema,
           422: problemSchema,

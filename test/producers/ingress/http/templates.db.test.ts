@@ -140,10 +140,10 @@ describe('A request with a template', () => {
 
   it('is taken where the template is there, and refused where it is not', async () => {
     const ingress = await admin();
-    expect((await ask('POST', '/v1/emails', request(), ingress)).status).toBe(422);
+    expect((await ask('POST', '/v1/emails', request(), ingress)).status).toBe(404);
     await make('welcome');
     const foreign = await ask('POST', '/v1/emails', request(), ingress);
-    expect([foreign.status, pointers(foreign)]).toEqual([422, ['/template/id']]);
+    expect([foreign.status, pointers(foreign)]).toEqual([404, ['/template/id']]);
     await make('welcome', ingress);
     expect((await ask('POST', '/v1/emails', request(), ingress)).status).toBe(202);
     expect(JSON.parse(String(ingress.published[0]?.value))).toMatchObject({ template: { id: 'welcome' } });
