@@ -43,6 +43,7 @@ const aWorld = (links: 'signed' | 'none' = 'signed'): World => {
     name,
     kind: 'smtp',
     limits: someLimits,
+    knowsRepeats: true,
     send: (deliveries) =>
       Promise.all(
         deliveries.map(async (delivery) => {
@@ -71,7 +72,7 @@ const aWorld = (links: 'signed' | 'none' = 'signed'): World => {
       const topic = topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })).send[lane];
       const consumer = emailSend({
         ...{ lane, topic, configuredEsps: names, content, templates, makeLink, ports },
-        claims: claimsOn(database.pool, lane, weighing, routing, content, new Set(), { templates, makeLink }),
+        claims: claimsOn(database.pool, lane, weighing, routing, content, new Set(names), { templates, makeLink }),
         noteKeys: (keys) => Promise.resolve(keys.map(() => true)),
         senders: sendersOn(database.pool, Date.now),
       });
@@ -178,6 +179,21 @@ describe('A suppressed recipient', () => {
     const message = await storedMessage(database.pool, messageIdsOf('r1')(0));
     expect(message).toMatchObject({ status: 'suppressed', attempt: 1, lease_token: null });
     expect(message.reason).toContain('its address bounced for good');
+  });
+
+  it('ends the repeat of a call that nobody knows the end of: the others go anew and say so', async () => {
+    const world = aWorld();
+    const unknown: DeliveryAnswer = { outcome: 'unknown', code: 'timeout', detail: 'no answer' };
+    for (const esp of ['alpha', 'beta']) world.answers.set(esp, () => unknown);
+    const asked = request('r1', ['a@example.org', 'bad@example.org'], { esps: ['alpha'] });
+    await world.handle([asked]);
+    world.answers.clear();
+    await suppress();
+    await database.pool.query(`update messages set status = 'queued', due_at = now()`);
+    await world.handle([{ due: [0, 1].map(messageIdsOf('r1')) }]);
+    expect(world.got.map(({ to }) => to.email)).toEqual(['a@example.org']);
+    expect(await states('r1')).toEqual({ 'a@example.org': 'sent', 'bad@example.org': 'suppressed' });
+    expect(await storedMessage(database.pool, messageIdsOf('r1')(0))).toMatchObject({ duplicate_suspected: true });
   });
 
   it('gets no copy either', async () => {
