@@ -22,6 +22,7 @@ import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { done, reject } from '../../shared/runtime/outcome.ts';
 import { checkFence } from './check-fence.ts';
+import { suppressByEvents } from './consumer-suppressions.ts';
 import { addStored, changeMessage, foldRecords, needsHistory, type StorableEvent } from './fold-events.ts';
 
 export interface DeliveryEventsDeps {
@@ -160,6 +161,7 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch, deliveredThre
         const folded = foldRecords(fresh, place);
         const stored = await storeEvents(db, await withMessages(db, folded.storable));
         await changeMessages(db, stored, deliveredThreshold);
+        await suppressByEvents(db, stored);
         addStored(folded.counts, stored);
         await addToDomains(
           db,

@@ -67,10 +67,13 @@ export const deliveryOf = (
     to,
     ...copiesOf(to, recipient.data),
     content: mail.content,
-    values: mail.valuesFor({
-      ...recipient.data?.substitutions,
-      ...(recipient.data?.sealed === undefined ? {} : openSealed(recipient.data.sealed, recipient.id)),
-    }),
+    values: mail.valuesFor(
+      {
+        ...recipient.data?.substitutions,
+        ...(recipient.data?.sealed === undefined ? {} : openSealed(recipient.data.sealed, recipient.id)),
+      },
+      recipient,
+    ),
     metadata: recipient.data?.metadata ?? {},
   };
 };
@@ -92,6 +95,7 @@ export const claimedMessage = (
   messageClass: MessageClass,
   order: Order & { readonly probed?: string | undefined },
   leaseToken: string,
+  consent: ClaimedMessage['consent'],
   openSealed: OpenSealed,
 ): ClaimedMessage => ({
   id: message.id,
@@ -102,5 +106,6 @@ export const claimedMessage = (
   candidates: order.candidates,
   isAnyLeftOut: order.isAnyLeftOut,
   probed: order.probed,
+  consent,
   delivery: deliveryOf(mail, message, message.attempt, openSealed),
 });

@@ -2,10 +2,11 @@
 import type { Database, Pool } from '../../shared/db/connect.ts';
 import {
   claimDue,
-  failDue,
+  endDue,
   insertAndClaim,
   lockDueMessages,
   putOffDue,
+  replaceData,
   type DueMessage,
   type NewMessage,
   type RecipientData,
@@ -19,10 +20,13 @@ import type { RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
 import { asProbe, asRepeat, claimedMessage, type OpenSealed } from './claimed-message.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
+import type { MakeLink } from '../../shared/domain/unsubscribe-link.ts';
 import type { HeavyContents } from './consumer-content.ts';
+import { askConsent, type AskedMessage } from './consumer-consent.ts';
 import { canRepeat, repeatsAmong } from './consumer-repeats.ts';
 import { complaintGuardOn, noComplaintGuard, withWait } from './consumer-guard.ts';
 import { planRequests, standingDecisions } from './consumer-plans.ts';
+import { templatesOn, type Templates } from './consumer-templates.ts';
 import type { Allowances, Routing } from './consumer-routing.ts';
 import type { Claims } from './consumer.ts';
 import type { ClaimedMessage } from './deliver-messages.ts';
@@ -30,7 +34,7 @@ import { openSealedWith } from './open-sealed.ts';
 import { isNobodyLeft, orderEsps, orderStored, probedOnly } from './order-esps.ts';
 import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
 import { planRequest, providerWeightsOnce } from './plan-request.ts';
-import type { PreparedRequest } from './prepare-request.ts';
+import { textsOf, type PreparedRequest } from './prepare-request.ts';
 import { splitRecipients } from './split-recipients.ts';
 
 /** A claim outlives its ESP call twice over, so that only a dead process loses one. */
@@ -47,6 +51,28 @@ const evenly = (weights: Readonly<Record<string, number>>, { providers }: Reques
 const messageClassOf = (stored: StoredRequest): MessageClass =>
   stored.class === 'otp' || stored.class === 'bulk' ? stored.class : 'transactional';
 
+const listOf = (request: PreparedRequest): string | null => request.asked.unsubscribe?.list ?? null;
+
+/** The mails of requests whose earlier parts met another version of their template: by that version's texts. */
+const mailsAsStored = async (
+  requests: readonly PreparedRequest[],
+  stored: ReadonlyMap<string, StoredRequest>,
+  templates: Templates,
+): Promise<ReadonlyMap<PreparedRequest, CompiledMail>> => {
+  const mails = new Map<PreparedRequest, CompiledMail>();
+  const byId = new Map<string, CompiledMail>();
+  for (const request of requests) {
+    const { template } = request.asked;
+    const version = stored.get(request.id)?.templateVersion;
+    if (template === undefined || version === undefined || version === null || version === template.version) continue;
+    const texts = await templates.stored(request.accountId, { ...template, version });
+    const mail = byId.get(request.id) ?? request.compileWith(texts);
+    byId.set(request.id, mail);
+    mails.set(request, mail);
+  }
+  return mails;
+};
+
 /** Claims on Postgres for one lane. */
 export const claimsOn = (
   pool: Pool,
@@ -56,7 +82,15 @@ export const claimsOn = (
   content: HeavyContents,
   /** ESPs that know their own repeats. */
   knowRepeats: ReadonlySet<string> = new Set(),
-  openSealed: OpenSealed = openSealedWith(undefined),
+  {
+    templates = templatesOn(pool),
+    makeLink,
+    openSealed = openSealedWith(undefined),
+  }: {
+    readonly templates?: Templates;
+    readonly makeLink?: MakeLink | undefined;
+    readonly openSealed?: OpenSealed;
+  } = {},
 ): Claims => {
   const weightsFor = providerWeightsOnce();
   const guard = lane === 'email-send-bulk' ? complaintGuardOn(pool) : noComplaintGuard;
@@ -140,9 +174,34 @@ export const claimsOn = (
           if (row === undefined || (request.part.total === 1 && !inserted.has(request.id))) continue;
           for (const message of newMessages(request, row)) rows.set(message.id, { message, request });
         }
+        const mails = await mailsAsStored(requests, stored, templates);
         // What waits for its time anyway is asked about when that has come.
+        const nowMs = Date.now();
+        const askedOf = ({
+          message,
+          request,
+        }: {
+          readonly message: NewMessage;
+          readonly request: PreparedRequest;
+        }) => ({
+          ...message,
+          messageClass: request.messageClass,
+          list: listOf(request),
+        });
+        const consent = await askConsent(
+          db,
+          [...rows.values()]
+            .filter(({ message: { sendAt } }) => sendAt === null || Date.parse(sendAt) <= nowMs)
+            .map(askedOf),
+        );
+        for (const [id, row] of rows) {
+          const of = askedOf(row);
+          const message = { ...row.message, data: consent.dataOf(of), suppressed: consent.reasonAgainst(of) };
+          rows.set(id, { ...row, message });
+        }
         const asked = [...rows.values()].filter(
-          ({ message, request }) => request.messageClass === 'bulk' && message.sendAt === null,
+          ({ message, request }) =>
+            request.messageClass === 'bulk' && message.sendAt === null && message.suppressed === undefined,
         );
         const waits = await holdMessages(
           db,
@@ -155,7 +214,9 @@ export const claimsOn = (
           .sort((a, b) => (a.message.id < b.message.id ? -1 : 1));
         const probes = await probesAmong(
           db,
-          ordered.map(({ message, request }) => ({ ...request, id: message.id, isLater: message.sendAt !== null })),
+          ordered
+            .filter(({ message }) => message.suppressed === undefined)
+            .map(({ message, request }) => ({ ...request, id: message.id, isLater: message.sendAt !== null })),
           allowances,
         );
         const now = Date.now();
@@ -166,8 +227,10 @@ export const claimsOn = (
           }),
         );
         // The row names the ESP that is asked, unless its time is to come: then it keeps its place in the split.
-        const firstOf = ({ id, esp, sendAt }: NewMessage): string =>
-          sendAt !== null && Date.parse(sendAt) > now ? esp : (orders.get(id)?.candidates[0] ?? esp);
+        const firstOf = ({ id, esp, sendAt, suppressed }: NewMessage): string =>
+          suppressed !== undefined || (sendAt !== null && Date.parse(sendAt) > now)
+            ? esp
+            : (orders.get(id)?.candidates[0] ?? esp);
         const claimed = await insertAndClaim(
           db,
           ordered.map(({ message }) => ({ ...message, esp: firstOf(message) })),
@@ -177,7 +240,9 @@ export const claimsOn = (
           const order = orders.get(message.id);
           if (order === undefined || !claimed.has(message.id)) return [];
           const first = { ...message, attempt: 1, createdAtMs: performance.now() };
-          return [claimedMessage(request.mail, first, request.messageClass, order, leaseToken, openSealed)];
+          const mail = mails.get(request) ?? request.mail;
+          const of = { accountId: message.accountId, list: listOf(request) };
+          return [claimedMessage(mail, first, request.messageClass, order, leaseToken, of, openSealed)];
         });
         return { claimed: ours, taken };
       });
@@ -191,15 +256,35 @@ export const claimsOn = (
         const requests = await loadRequests(db, [...new Set(locked.map((message) => message.requestId))], {
           withContent: true,
         });
+        const askedOf = (message: DueMessage): AskedMessage => {
+          const request = requests.get(message.requestId);
+          const messageClass = request === undefined ? 'transactional' : messageClassOf(request);
+          return { ...message, messageClass, list: request?.list ?? null };
+        };
+        const consent = await askConsent(db, locked.map(askedOf));
+        const suppressed = locked.flatMap((message) => {
+          const reason = consent.reasonAgainst(askedOf(message));
+          return reason === undefined ? [] : [{ id: message.id, reason }];
+        });
+        await endDue(db, 'suppressed', suppressed);
+        const isSuppressed = new Set(suppressed.map(({ id }) => id));
+        const sendable = locked.flatMap((message) =>
+          isSuppressed.has(message.id) ? [] : [{ ...message, data: consent.dataOf(askedOf(message)) }],
+        );
+        const before = new Map(locked.map(({ id, data }) => [id, data]));
+        await replaceData(
+          db,
+          sendable.filter(({ id, data }) => before.get(id) !== data),
+        );
         // A message with a reason has had its wait, or its first attempt.
-        const asked = locked.flatMap((message) => {
+        const asked = sendable.flatMap((message) => {
           const request = requests.get(message.requestId);
           const isAsked = request?.class === 'bulk' && message.attempt === 0 && message.reason === null;
           return isAsked ? [{ ...message, senderDomain: request.senderDomain ?? null }] : [];
         });
         const waits = await holdMessages(db, asked, false);
         await putOffDue(db, waits);
-        const due = locked.filter(({ id }) => !waits.has(id));
+        const due = sendable.filter(({ id }) => !waits.has(id));
         const mails = new Map<string, CompiledMail>();
         const probes = await probesAmong(
           db,
@@ -217,12 +302,17 @@ export const claimsOn = (
             const request = requests.get(message.requestId);
             return request !== undefined && canRepeat(message, messageClassOf(request), knowRepeats);
           }),
+          askedOf,
           openSealed,
         );
         const claim = async (message: DueMessage, request: StoredRequest): Promise<ClaimedMessage> => {
           const { contentRef } = request.content;
           const heavy = contentRef === undefined ? undefined : await content.load(contentRef);
-          const mail = mails.get(request.id) ?? compileMail({ ...request.content, ...heavy });
+          const { template } = request.content;
+          const texts = template && textsOf(await templates.stored(request.accountId, template));
+          const mail =
+            mails.get(request.id) ??
+            compileMail({ ...request.content, ...heavy, ...texts }, { accountId: request.accountId, makeLink });
           mails.set(request.id, mail);
           const standing = await routing.standing(message.accountId);
           const { mailboxProvider: provider } = message;
@@ -234,7 +324,8 @@ export const claimsOn = (
           // By Postgres's clock: a host whose own is wrong must not take a message for too old.
           const next = { ...message, attempt: message.attempt + 1, createdAtMs: performance.now() - message.ageMs };
           const tried = asProbe(order, probes.get(message.id));
-          const claimed = claimedMessage(mail, next, messageClassOf(request), tried, leaseToken, openSealed);
+          const of = { accountId: message.accountId, list: request.list };
+          const claimed = claimedMessage(mail, next, messageClassOf(request), tried, leaseToken, of, openSealed);
           const repeat = repeatOf.get(message.id);
           return repeat === undefined ? claimed : asRepeat(claimed, message.esp, repeat(mail));
         };
@@ -251,7 +342,7 @@ export const claimsOn = (
             unsendable.push({ id: message.id, reason: error.message });
           }
         }
-        await failDue(db, unsendable);
+        await endDue(db, 'failed', unsendable);
         await claimDue(
           db,
           claimed.map((message) => ({

@@ -1,13 +1,15 @@
 // What delivering needs of the outside: ESP calls within their limits, and one statement for the ends of many attempts.
 import { randomUUID } from 'node:crypto';
-import type { Pool } from '../../shared/db/connect.ts';
+import type { Database, Pool } from '../../shared/db/connect.ts';
 import { noteCalls, type NotedCall } from '../../shared/db/esp-calls.ts';
 import { addCalls, noteRests } from '../../shared/db/esp-health.ts';
 import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts';
+import { loadSuppressions } from '../../shared/db/suppressions.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
 import type { Lifetimes } from '../../shared/domain/next-attempt.ts';
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
+import { suppressedBecause } from '../../shared/domain/suppression.ts';
 import { attemptOf } from '../../shared/domain/request-ids.ts';
 import type { Delivery, Esp } from '../../shared/esp/esp.ts';
 import { backoffMs } from '../../shared/runtime/backoff.ts';
@@ -34,6 +36,22 @@ const rowOf = ({ message, esp, step }: EndedAttempt): AnswerRow => ({
   nextEsp: step.kind === 'next-esp' ? step.esp : null,
   leaseMs: leaseMsOf(message.messageClass),
 });
+
+/** Why messages that were to go to their next ESP must not, by their ids: it may have become known since they were claimed. */
+const suppressedSince = async (db: Database, ended: readonly EndedAttempt[]): Promise<ReadonlyMap<string, string>> => {
+  const asked = ended.flatMap(({ message, step }) =>
+    step.kind === 'next-esp' && message.consent !== undefined
+      ? [{ ...message.consent, id: message.id, email: message.delivery.to.email, messageClass: message.messageClass }]
+      : [],
+  );
+  const find = await loadSuppressions(db, asked);
+  return new Map(
+    asked.flatMap((message) => {
+      const found = find(message.accountId, message.email, message);
+      return found === undefined ? [] : [[message.id, suppressedBecause(found)] as const];
+    }),
+  );
+};
 
 const answersByEsp = (ended: readonly EndedAttempt[]) => {
   const calls = new Map<string, { good: number; bad: number; fatal: number; lastError: string | null }>();
@@ -98,7 +116,12 @@ export const portsOn = (
 
   const write = (ended: readonly EndedAttempt[]) =>
     pool.transaction(async (db) => {
-      const recorded = new Map((await recordAnswers(db, ended.map(rowOf))).map((row) => [row.id, row]));
+      const suppressed = await suppressedSince(db, ended);
+      const rows = ended.map((one): AnswerRow => {
+        const failure = one.step.kind === 'next-esp' ? suppressed.get(one.message.id) : undefined;
+        return failure === undefined ? rowOf(one) : { ...rowOf(one), step: 'suppressed', nextEsp: null, failure };
+      });
+      const recorded = new Map((await recordAnswers(db, rows)).map((row) => [row.id, row]));
       const statistics = statisticsFold();
       for (const { message, esp, step } of ended) {
         const row = recorded.get(message.id);
@@ -111,6 +134,8 @@ export const portsOn = (
       await addStatistics(db, statistics.rows());
       await addCalls(db, answersByEsp(ended), settings.roundSeconds);
       await noteRests(db, restsOf(ended));
+      // Nobody's to hand on.
+      for (const id of suppressed.keys()) recorded.delete(id);
       return recorded;
     });
 

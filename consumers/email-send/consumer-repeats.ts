@@ -6,6 +6,7 @@ import { callsUnder, loadRecipients, type StoredRecipient } from '../../shared/d
 import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import { deliveryOf, type OpenSealed } from './claimed-message.ts';
 import type { CompiledMail } from './compile-mail.ts';
+import { askConsent, type AskedMessage } from './consumer-consent.ts';
 import type { RepeatedCall } from './deliver-messages.ts';
 
 // Then the message goes elsewhere, and says so: an ESP that answers nobody must not keep its mail for ever.
@@ -25,11 +26,13 @@ export const canRepeat = (
 
 /**
  * The calls to be made again for these messages, by message id. The mail, which all messages of such a call share, makes the
- * call; it is the same object for all of them.
+ * call; it is the same object for all of them. A call with a recipient or copy that must not be mailed any more is not made
+ * again: nobody knows whether it was taken, and to leave somebody out would make another call of it.
  */
 export const repeatsAmong = async (
   db: Database,
   messages: readonly DueMessage[],
+  askedOf: (message: DueMessage) => AskedMessage,
   openSealed: OpenSealed,
 ): Promise<ReadonlyMap<string, (mail: CompiledMail) => RepeatedCall>> => {
   const noted = await callsUnder(db, [...new Set(messages.flatMap(({ unsure }) => unsure?.leaseToken ?? []))]);
@@ -37,23 +40,39 @@ export const repeatsAmong = async (
     db,
     noted.flatMap(({ messageIds }) => messageIds),
   );
-  const callOf = new Map<string, (mail: CompiledMail) => RepeatedCall>();
+  // All messages of a call are of one request, and so of one account, class and list.
+  const leased = new Map(messages.map((message) => [message.unsure?.leaseToken, message]));
+  const askedIn = (call: (typeof noted)[number]): AskedMessage[] => {
+    const message = leased.get(call.leaseToken);
+    if (message === undefined) return [];
+    return call.messageIds.flatMap((id) => {
+      const recipient = recipients.get(id);
+      return recipient === undefined ? [] : [{ ...askedOf(message), email: recipient.email, data: recipient.data }];
+    });
+  };
+  const consent = await askConsent(db, noted.flatMap(askedIn));
+  const isRefused = (asked: AskedMessage): boolean =>
+    consent.reasonAgainst(asked) !== undefined || consent.dataOf(asked) !== asked.data;
+  const refused = new Set(noted.filter((call) => askedIn(call).some(isRefused)).map(({ id }) => id));
+  const callOf = new Map<string, ((mail: CompiledMail) => RepeatedCall) | null>();
   for (const call of noted) {
     const members = call.messageIds.map((id, index) => ({
       recipient: recipients.get(id),
       attempt: call.attempts[index],
     }));
-    const made = makeOnce(members, openSealed);
+    const made = refused.has(call.id) ? null : makeOnce(members, openSealed);
     call.messageIds.forEach((id, index) => {
       callOf.set(`${call.leaseToken} ${call.esp} ${id} ${call.attempts[index] ?? 0}`, made);
     });
   }
   return new Map(
-    messages.map((message) => {
+    messages.flatMap((message) => {
       const { attempt = 0, leaseToken = '' } = message.unsure ?? {};
       const call = callOf.get(`${leaseToken} ${message.esp} ${message.id} ${attempt}`);
       // What was never noted was alone in its call, or its call was never made.
-      return [message.id, call ?? makeOnce([{ recipient: message, attempt }], openSealed)];
+      return call === null
+        ? []
+        : [[message.id, call ?? makeOnce([{ recipient: message, attempt }], openSealed)] as const];
     }),
   );
 };

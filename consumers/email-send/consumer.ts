@@ -13,6 +13,8 @@ import { defineConsumer, type BatchContext, type Incoming } from '../../shared/r
 import type { Failpoint } from '../../shared/runtime/failpoint.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
+import type { MakeLink } from '../../shared/domain/unsubscribe-link.ts';
+import type { Templates } from './consumer-templates.ts';
 import { keyOfRecord, type NoteKeys } from './consumer-keys.ts';
 import { deliverMessages, type ClaimedMessage, type DeliveryPorts } from './deliver-messages.ts';
 import { readSeedRecord } from './read-seed-record.ts';
@@ -49,6 +51,9 @@ export interface EmailSendDeps {
   readonly noteKeys: NoteKeys;
   readonly content: HeavyContents;
   readonly senders: Senders;
+  readonly templates: Templates;
+  /** Without one, mail that names a list cannot be sent. */
+  readonly makeLink?: MakeLink | undefined;
   readonly ports: DeliveryPorts;
   /** Without one, mail always goes on. */
   readonly gate?: Gate;
@@ -78,12 +83,14 @@ const originId = (record: Incoming<SendRecord>, context: BatchContext): string =
 };
 
 /** Compiles the content of a request once, so that its parts go out in common calls: ESPs group by the object. */
-const sharedCompiler = (): ((asked: SharedContent, requestId: string) => CompiledMail) => {
+const sharedCompiler = (
+  makeLink: MakeLink | undefined,
+): ((asked: SharedContent, requestId: string, accountId: string) => CompiledMail) => {
   const known = new Map<string, { readonly asked: SharedContent; readonly mail: CompiledMail }>();
-  return (asked, requestId) => {
+  return (asked, requestId, accountId) => {
     const before = known.get(requestId);
     if (before !== undefined && isDeepStrictEqual(before.asked, asked)) return before.mail;
-    const mail = compileMail(asked);
+    const mail = compileMail(asked, { accountId, makeLink });
     known.set(requestId, { asked, mail });
     return mail;
   };
@@ -126,6 +133,8 @@ export const emailSend = ({
   noteKeys,
   content,
   senders,
+  templates,
+  makeLink,
   ports,
   gate,
   passFailpoint = () => undefined,
@@ -189,9 +198,16 @@ export const emailSend = ({
       const places = new Map<PreparedRequest, number>();
       const due: string[] = [];
       const outcomes: Outcome[] = [];
-      const compile = sharedCompiler();
+      const compile = sharedCompiler(makeLink);
       const judgeSender = await senders.judgeFor(
         records.flatMap(({ value }) => ('recipients' in value ? [senderOf(value)] : [])),
+      );
+      const chooseTexts = await templates.chooseFor(
+        records.flatMap(({ value }) =>
+          'recipients' in value && value.template !== undefined
+            ? [{ accountId: senderOf(value).accountId, template: value.template }]
+            : [],
+        ),
       );
       const prepare = async (record: Incoming<SendRecord>, place: number): Promise<Outcome> => {
         const { value } = record;
@@ -204,7 +220,9 @@ export const emailSend = ({
           const key = keyOfRecord(record.headers, request);
           const requestId = key?.requestId ?? originId(record, context);
           const heavy = request.contentRef === undefined ? undefined : await content.load(request.contentRef);
+          const { accountId } = senderOf(request);
           const prepared_ = prepareRequest(request, {
+            template: request.template && chooseTexts({ accountId, template: request.template }),
             heavy,
             compile,
             requestId,

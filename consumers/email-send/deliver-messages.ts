@@ -18,6 +18,8 @@ export interface ClaimedMessage {
   readonly delivery: Delivery;
   readonly leaseToken: string;
   readonly messageClass: MessageClass;
+  /** By what the suppressions that keep it back are found; without it, none are looked for. */
+  readonly consent?: { readonly accountId: string; readonly list: string | null } | undefined;
   /** The number of the attempt that is under way, from 1. */
   readonly attempt: number;
   /** When it was accepted, by the clock of `DeliveryPorts.nowMs`. */

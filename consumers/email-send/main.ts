@@ -4,9 +4,10 @@ import {
   espEnv,
   failpointEnv,
   healthEnv,
-  jwtEnv,
   kafkaEnv,
   lifetimeEnv,
+  linkEnv,
+  publicUrlOf,
   logEnv,
   postgresEnv,
   readEnv,
@@ -28,12 +29,14 @@ import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
+import { linkMaker, unsubscribeKey } from '../../shared/domain/unsubscribe-link.ts';
 import { claimsOn } from './consumer-claims.ts';
 import { heavyContentsFrom } from './consumer-content.ts';
 import { noteKeysIn } from './consumer-keys.ts';
 import { portsOn } from './consumer-ports.ts';
 import { routingOn } from './consumer-routing.ts';
 import { sendersOn } from './consumer-senders.ts';
+import { templatesOn } from './consumer-templates.ts';
 import { emailSend } from './consumer.ts';
 import { openSealedWith } from './open-sealed.ts';
 
@@ -50,7 +53,7 @@ const env = readEnv({
   ...workerEnv,
   ...lifetimeEnv,
   ...failpointEnv,
-  ...jwtEnv,
+  ...linkEnv,
 });
 
 await runProcess(lane, env, async (scope) => {
@@ -77,6 +80,9 @@ await runProcess(lane, env, async (scope) => {
   });
   onClose('publisher', () => publisher.close());
 
+  const makeLink =
+    env.JWT_SECRET === undefined ? undefined : linkMaker(unsubscribeKey(env.JWT_SECRET), publicUrlOf(env));
+  const templates = templatesOn(pool);
   const content = heavyContentsFrom(createBlobStore(env));
   const configured = esps.map((esp) => esp.name);
   const weighing = weighSettings(env, configured);
@@ -105,11 +111,19 @@ await runProcess(lane, env, async (scope) => {
       routing,
       content,
       new Set(esps.filter((esp) => esp.knowsRepeats === true).map((esp) => esp.name)),
-      openSealedWith(env.JWT_SECRET === undefined ? undefined : deriveKey(env.JWT_SECRET, 'one-time-code seal')),
+      {
+        templates,
+        makeLink,
+        openSealed: openSealedWith(
+          env.JWT_SECRET === undefined ? undefined : deriveKey(env.JWT_SECRET, 'one-time-code seal'),
+        ),
+      },
     ),
     noteKeys: noteKeysIn(pool),
     content,
     senders: sendersOn(pool, Date.now),
+    templates,
+    makeLink,
     ports,
     gate: routing,
     passFailpoint,

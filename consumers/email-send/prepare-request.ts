@@ -14,6 +14,7 @@ import { parseAddress } from '../../shared/domain/email-address.ts';
 import { mailboxProviderOf, mailboxProviders, type MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
 import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import type { SenderFault } from '../../shared/domain/sender-domain.ts';
+import type { TemplateTexts } from '../../shared/contracts/templates-api.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import { wholeRequest } from './split-recipients.ts';
 
@@ -41,6 +42,8 @@ export interface PreparedRequest {
   readonly sendAt: string | null;
   readonly asked: SharedContent;
   readonly mail: CompiledMail;
+  /** The mail with the texts of another version of its template: that of the part that was stored first. */
+  readonly compileWith: (texts: TemplateTexts) => CompiledMail;
   readonly part: RequestPart;
   readonly recipients: readonly PreparedRecipient[];
 }
@@ -59,6 +62,10 @@ const isPartOfItself = (part: RequestPart, providers: readonly MailboxProvider[]
     })
   );
 };
+
+/** The texts alone, whatever stands beside them. */
+export const textsOf = (texts: TemplateTexts | undefined): Partial<TemplateTexts> =>
+  texts === undefined ? {} : { subject: texts.subject, text: texts.text, html: texts.html };
 
 /** Whose mail a record is, and the domain it bears; a record without an account is the administrators'. */
 export const senderOf = (record: EmailRecord): { readonly accountId: string; readonly domain: string | undefined } => ({
@@ -80,8 +87,10 @@ export const prepareRequest = (
     readonly judgeSender: (asked: ReturnType<typeof senderOf>) => SenderFault | undefined;
     /** What `contentRef` names, when the record has one. */
     readonly heavy?: HeavyContent | undefined;
+    /** The texts of the template that the record names, when it names one. */
+    readonly template?: (TemplateTexts & { readonly version: number; readonly language: string }) | undefined;
     /** Compiles, or answers what it compiled for another part of the same request. */
-    readonly compile?: (asked: SharedContent, requestId: string) => CompiledMail;
+    readonly compile?: (asked: SharedContent, requestId: string, accountId: string) => CompiledMail;
   },
 ): PreparedRequest => {
   const faults = checkEmailRequest(record);
@@ -107,6 +116,13 @@ export const prepareRequest = (
     data: record.data,
     strictVariables: record.strictVariables,
     contentRef: record.contentRef,
+    unsubscribe: record.unsubscribe && { list: record.unsubscribe.list },
+    template: origin.template &&
+      record.template && {
+        id: record.template.id,
+        language: origin.template.language,
+        version: origin.template.version,
+      },
   };
   const recipients = record.recipients.map((recipient): PreparedRecipient => {
     const address = parseAddress(recipient.email);
@@ -128,7 +144,9 @@ export const prepareRequest = (
     throw new InvalidMessageError('bad-part', 'The part does not add up with the recipients that it holds.');
   }
   const id = record.id ?? origin.requestId;
-  const compile = origin.compile ?? compileMail;
+  const compile = origin.compile ?? ((content: SharedContent) => compileMail(content));
+  const compileWith = (texts: TemplateTexts | undefined): CompiledMail =>
+    compile({ ...asked, ...origin.heavy, ...textsOf(texts) }, id, sender.accountId);
   return {
     id,
     accountId: sender.accountId,
@@ -139,7 +157,8 @@ export const prepareRequest = (
     esps: record.esps ?? null,
     sendAt: utc(record.sendAt) ?? null,
     asked,
-    mail: compile({ ...asked, ...origin.heavy }, id),
+    mail: compileWith(origin.template),
+    compileWith,
     part: record.part ?? wholeRequest(providers),
     recipients,
   };

@@ -30,7 +30,15 @@ import {
   wakeTicker,
 } from './tickers.ts';
 
-const env = readEnv({ ...kafkaEnv, ...blobEnv, ...retentionEnv, ...otpCleanupEnv, ...postgresEnv, ...adminEnv, ...logEnv });
+const env = readEnv({
+  ...kafkaEnv,
+  ...blobEnv,
+  ...retentionEnv,
+  ...otpCleanupEnv,
+  ...postgresEnv,
+  ...adminEnv,
+  ...logEnv,
+});
 
 await runProcess('scheduler', env, (scope) => {
   const { log, metrics, onClose } = scope;

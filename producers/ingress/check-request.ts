@@ -1,10 +1,13 @@
 import type { EmailRequest } from '../../shared/contracts/email.ts';
+import type { Pool } from '../../shared/db/connect.ts';
 import { checkEmailRequest } from '../../shared/domain/check-email-request.ts';
 import { parseAddress } from '../../shared/domain/email-address.ts';
 import { senderFault } from '../../shared/domain/sender-domain.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
+import type { Esp } from '../../shared/esp/esp.ts';
 import { compileContent } from '../../shared/render/compile-content.ts';
 import type { Caller } from './check-key.ts';
+import { checkStoredParts } from './check-template.ts';
 import { invalid } from './refusal.ts';
 
 // So many evaluations in one go; others are served in between.
@@ -32,15 +35,24 @@ const checkTemplates = async (request: EmailRequest): Promise<void> => {
   }
 };
 
+/** What the rules are asked of. */
+export interface CheckingDoor {
+  readonly pool: Pool;
+  readonly esps: readonly Pick<Esp, 'name'>[];
+  /** Signs links to unsubscribe; undefined where the fleet has no secret: then no mail can name a list. */
+  readonly unsubscribeKey: Buffer | undefined;
+}
+
 /**
  * The rules that a request must keep beyond its shape: addresses, headers, the caller's sender domains, ESPs that are
- * configured, templates that can be filled. Throws the refusal `invalid` with every fault.
+ * configured, templates that are there and can be filled. Throws the refusal `invalid` with every fault, or `not-found`.
  */
 export const checkRequest = async (
   request: EmailRequest,
-  caller: Pick<Caller, 'senderDomains'>,
-  configuredEsps: readonly string[],
+  caller: Pick<Caller, 'accountId' | 'senderDomains'>,
+  door: CheckingDoor,
 ): Promise<void> => {
+  const configuredEsps = door.esps.map(({ name }) => name);
   const faults = checkEmailRequest(request);
   const sender = senderFault(caller.senderDomains, parseAddress(request.from)?.domain);
   if (sender !== undefined) faults.push({ pointer: '/from', detail: sender.detail });
@@ -48,6 +60,8 @@ export const checkRequest = async (
     if (!configuredEsps.includes(esp))
       faults.push({ pointer: `/esps/${index}`, detail: `is not configured; there are: ${configuredEsps.join(', ')}` });
   });
+  const parts = await checkStoredParts(door.pool, caller.accountId, request, door.unsubscribeKey !== undefined);
+  faults.push(...parts.faults);
   if (faults.length > 0) throw invalid(faults);
-  await checkTemplates(request);
+  await checkTemplates({ ...request, ...parts.texts });
 };

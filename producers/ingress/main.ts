@@ -30,6 +30,7 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
+import { unsubscribeKey } from '../../shared/domain/unsubscribe-link.ts';
 import { createKeyCheck } from './check-key.ts';
 import { codeSettings } from './code-settings.ts';
 import { startGrpc } from './grpc/server.ts';
@@ -119,6 +120,7 @@ await runProcess('ingress', env, async (scope) => {
     ),
     deliveredThreshold: env.DELIVERED_THRESHOLD,
     maxMessageBytes: env.MAX_MESSAGE_BYTES,
+    unsubscribeKey: env.JWT_SECRET === undefined ? undefined : unsubscribeKey(env.JWT_SECRET),
     isReady: () => health.report(),
     newRequestId: () => `req_${uuidV7()}`,
     newId: (prefix) => `${prefix}${uuidV7()}`,

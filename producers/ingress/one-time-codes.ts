@@ -3,7 +3,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { EmailRequest } from '../../shared/contracts/email.ts';
 import { issueCode, withdrawCode, spendAttempt, consumeCode, type CodeLimits } from '../../shared/db/one-time-codes.ts';
-import { codeMail, wholeMinutes } from '../../shared/domain/code-mail.ts';
+import { loadTemplate } from '../../shared/db/templates.ts';
+import { codeMail, codeTemplateId, wholeMinutes } from '../../shared/domain/code-mail.ts';
 import { fleetSender } from '../../shared/domain/fleet-sender.ts';
 import {
   attemptCap,
@@ -81,7 +82,13 @@ export const sendCode = async (
   const sealed = { code: sealValue(codes.keys.seal, messageIdsOf(id)(0), code, randomBytes(12)) };
   const minutes = wholeMinutes(codes.lifespanSeconds);
   const recipients = [{ email: to.address, substitutions: { minutes }, sealed }];
-  const request: EmailRequest = { from, ...codeMail(asked.language), class: 'otp', recipients };
+  const { language } = asked;
+  const own = await loadTemplate(pool, caller.accountId, codeTemplateId, language);
+  const words =
+    own === undefined
+      ? codeMail(language)
+      : { template: { id: codeTemplateId, ...(language === undefined ? {} : { language }) } };
+  const request: EmailRequest = { from, ...words, class: 'otp', recipients };
   try {
     await submitEmail(door, caller, request, { requestId: id });
   } catch (error) {

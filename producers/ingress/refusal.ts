@@ -1,7 +1,8 @@
 import { FleetError } from '../../shared/errors.ts';
 
 /** Why a door turns a request away; every door says it in its own protocol's words. */
-export type RefusalKind = 'invalid' | 'too-large' | 'in-flight' | 'too-many' | 'not-authenticated' | 'not-allowed';
+export type RefusalKind =
+  'invalid' | 'too-large' | 'in-flight' | 'too-many' | 'not-authenticated' | 'not-allowed' | 'not-found';
 
 export interface RefusalErrors {
   /** JSON pointer (RFC 6901) into the request. */

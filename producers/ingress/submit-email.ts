@@ -3,30 +3,26 @@
 import { createHash } from 'node:crypto';
 import type { EmailRequest } from '../../shared/contracts/email.ts';
 import type { SendLane, Topics } from '../../shared/contracts/topics.ts';
-import type { Pool } from '../../shared/db/connect.ts';
 import { settleKey, takeKey } from '../../shared/db/idempotency.ts';
 import { idempotentBody } from '../../shared/domain/idempotent-body.ts';
 import { messageBytes } from '../../shared/domain/message-size.ts';
 import { requestIdOfKey } from '../../shared/domain/request-ids.ts';
-import type { Esp } from '../../shared/esp/esp.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
 import type { Publisher, Urgency } from '../../shared/runtime/publisher.ts';
 import { accept, type Accepted } from './accept.ts';
 import { admitRecipients } from './caller-limits.ts';
 import type { Caller } from './check-key.ts';
-import { checkRequest } from './check-request.ts';
+import { checkRequest, type CheckingDoor } from './check-request.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { RecentRequests } from './recent-requests.ts';
 import { invalid, Refusal } from './refusal.ts';
 
 /** What every door stands on; wired in main.ts. */
-export interface Submitting {
+export interface Submitting extends CheckingDoor {
   readonly publisher: Publisher;
-  readonly pool: Pool;
   readonly topics: Topics;
   readonly recent: RecentRequests;
   readonly blobs: BlobStore;
-  readonly esps: readonly Pick<Esp, 'name'>[];
   readonly rateLimits: RateLimits;
   readonly maxMessageBytes: number;
   readonly newRequestId: () => string;
@@ -81,11 +77,7 @@ const publishOnce = async (
 };
 
 const checkWhole = async (door: Submitting, caller: Caller, request: EmailRequest): Promise<void> => {
-  await checkRequest(
-    request,
-    caller,
-    door.esps.map((esp) => esp.name),
-  );
+  await checkRequest(request, caller, door);
   const bytes = messageBytes(request);
   if (bytes > door.maxMessageBytes) {
     throw new Refusal(

@@ -79,11 +79,23 @@ const wordsOfExamples =
 const fewestCharacters = 10;
 const isGuessable = (text: string): boolean => wordsOfExamples.test(text) || new Set(text).size < fewestCharacters;
 
+/** For processes that write links; outside production JWT_SECRET may be left out, and then no mail can name a list. */
+export const linkEnv = {
+  HOST: httpEnv.HOST,
+  PORT: httpEnv.PORT,
+  PUBLIC_URL: httpEnv.PUBLIC_URL,
+  JWT_SECRET: secret.optional(),
+};
+
+/** Where others reach the ingress. */
+export const publicUrlOf = (env: {
+  readonly HOST: string;
+  readonly PORT: number;
+  readonly PUBLIC_URL?: string | undefined;
+}): string => env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`;
+
 /** For the processes at the door alone. Outside production JWT_SECRET may be left out. */
 export const secretsEnv = { ADMIN_API_KEY: secret, JWT_SECRET: secret.optional() };
-
-/** What is derived from it: keys of codes and links, which the door makes and consumers use. */
-export const jwtEnv = { JWT_SECRET: secretsEnv.JWT_SECRET };
 
 /** One-time codes. Times in seconds; 0 turns a limit off. */
 export const otpEnv = {
@@ -257,8 +269,8 @@ export const envGroups = {
   kafkaEnv,
   postgresEnv,
   httpEnv,
+  linkEnv,
   secretsEnv,
-  jwtEnv,
   otpEnv,
   otpCleanupEnv,
   senderEnv,

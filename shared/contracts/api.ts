@@ -19,6 +19,7 @@ export const requestAnswer = z
     window: weightWindow.optional(),
     decisionId: z.int().optional(),
     createdAt: z.string().optional(),
+    template: z.object({ id: z.string(), version: z.int() }).optional(),
   })
   .meta({ id: 'RequestStatus' });
 

@@ -39,6 +39,8 @@ export const deliveryEvent = z.object({
   /** True when a machine (a privacy proxy, a scanner) opened or clicked: kept, but evidence of nothing. */
   machine: z.boolean().optional(),
   reason: storableText(2_000).optional(),
+  /** Whose list the recipient left, where one of our own links says so: it outlives its message. */
+  unsubscribe: z.object({ accountId: storableText(128), list: storableText(128) }).optional(),
   raw: rawPointer.optional(),
 });
 export type DeliveryEvent = z.infer<typeof deliveryEvent>;

@@ -1,18 +1,13 @@
 import { z } from 'zod';
 import { hidden } from './api-parts.ts';
 import { configuredEsp } from './esp-name.ts';
+import { listName } from './suppressions-api.ts';
+import { templateChoice } from './templates-api.ts';
+import { templateValues } from './template-values.ts';
 import { seedRecord } from './seed-email.ts';
 import { addressText } from './address-text.ts';
 import { headerNamePattern } from './header-names.ts';
-import {
-  headerText,
-  isStorableJson,
-  moment,
-  storablePattern,
-  storableText,
-  templateLine,
-  templateText,
-} from './text.ts';
+import { headerText, moment, storableText, templateLine, templateText } from './text.ts';
 
 export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
 export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
@@ -23,35 +18,10 @@ export const requestId = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,128}$/, { error: 'must be 1 to 128 of A-Z a-z 0-9 . _ : -' });
 
+const values = templateValues;
 const metadata = z.record(storableText(200), storableText(100_000));
 
-/** A value that templates can use: text mostly, lists and objects for loops and paths. */
-const templateValue = z
-  .union([
-    z.string().max(100_000),
-    z.number(),
-    z.boolean(),
-    z.null(),
-    z.array(z.unknown()),
-    z.record(z.string(), z.unknown()),
-  ])
-  .refine(isStorableJson, { error: 'must be well-formed Unicode without NUL characters, at most 20 levels deep' });
-const values = z
-  .record(storableText(200), templateValue)
-  .meta({ additionalProperties: { $ref: '#/components/schemas/TemplateValueInput' } });
-
-/** The same value as the OpenAPI document shows it. Nothing is checked by it: deep nesting would exhaust the stack. */
-const shownText = z.string().meta({ pattern: storablePattern });
-const shownValue: z.ZodType = z.lazy(() =>
-  z.union([shownText, z.number(), z.boolean(), z.null(), z.array(shownValue), z.record(shownText, shownValue)]),
-);
-z.globalRegistry.add(shownValue, {
-  id: 'TemplateValue',
-  description:
-    'Text mostly, of at most 100,000 characters; lists and objects for loops and paths, at most 20 levels deep.',
-});
-/** Variables of a template, by name. */
-export type TemplateValues = Readonly<Record<string, unknown>>;
+export type { TemplateValues } from './template-values.ts';
 
 const recipientOf = (object: typeof z.strictObject | typeof z.object) =>
   object({
@@ -83,7 +53,7 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     recipients: z.array(recipient).min(1).max(maxRecipients),
     class: z.enum(messageClasses).optional(),
     policy: z.enum(sendPolicies).optional(),
-    // Paced batches and unsubscribe lists are refused as long as nothing carries them out.
+    // Paced batches are refused as long as nothing carries them out.
     batch: object({
       id: headerText(128).min(1),
       size: z.int().min(1).max(maxRecipients).optional().meta(hidden),
@@ -106,9 +76,10 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     /** True: a variable that has no value refuses the request, instead of standing for nothing. */
     strictVariables: z.boolean().optional(),
     attachments: z.array(attachment).max(50).optional(),
-    unsubscribe: object({ list: headerText(128).min(1) })
-      .optional()
-      .meta(hidden),
+    /** The list that recipients can unsubscribe from: adds the headers of RFC 8058 and the variable `unsubscribeUrl`. */
+    unsubscribe: object({ list: listName }).optional(),
+    /** A stored template instead of subject, text and html. */
+    template: object(templateChoice).optional(),
   });
 };
 
@@ -116,7 +87,14 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
 export const emailRequest = emailBody(z.strictObject).meta({
   id: 'EmailRequest',
   description: 'One content for one or many recipients; each recipient is a message of its own.',
-  anyOf: [{ required: ['text'] }, { required: ['html'] }],
+  anyOf: [
+    { required: ['text'], not: { required: ['template'] } },
+    { required: ['html'], not: { required: ['template'] } },
+    {
+      required: ['template'],
+      not: { anyOf: [{ required: ['subject'] }, { required: ['text'] }, { required: ['html'] }] },
+    },
+  ],
   example: {
     from: 'News <news@acme.example>',
     subject: 'Hello {{name}}',
@@ -186,4 +164,8 @@ export type SharedContent = Pick<
   | 'data'
   | 'strictVariables'
   | 'contentRef'
->;
+  | 'unsubscribe'
+> & {
+  /** The template in the version that the request met; its texts stand in `template_versions`. */
+  readonly template?: { readonly id: string; readonly language: string; readonly version: number } | undefined;
+};

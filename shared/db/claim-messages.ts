@@ -28,11 +28,14 @@ export interface NewMessage {
   readonly waitsFor?: string | undefined;
   /** How long the claim holds, in ms. */
   readonly leaseMs: number;
+  /** Why it must not be sent at all: then it is stored as `suppressed`. */
+  readonly suppressed?: string | undefined;
 }
 
 /**
  * Stores messages that are not stored yet and claims them under the token (attempt 1), all in one statement. Answers
- * the ids that are now ours to send: not those that existed (a redelivery), nor those whose time has not come.
+ * the ids that are now ours to send: not those that existed (a redelivery), nor those that are suppressed or whose time has
+ * not come.
  */
 export const insertAndClaim = async (
   db: Database,
@@ -45,17 +48,18 @@ export const insertAndClaim = async (
        insert into messages (id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
                              status, attempt, lease_token, lease_until, claimed_at, due_at, reason)
        select id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
-              case when is_later then 'scheduled' else 'sending' end,
-              case when is_later then 0 else 1 end,
-              case when is_later then null else $12::uuid end,
-              case when is_later then null else now() + lease_ms * interval '1 ms' end,
-              case when is_later then null else now() end,
-              case when is_later then send_at end,
-              case when is_later then waits_for end
-       from (select *, coalesce(send_at > now(), false) as is_later
+              case when suppressed is not null then 'suppressed' when is_later then 'scheduled' else 'sending' end,
+              case when is_now then 1 else 0 end,
+              case when is_now then $12::uuid end,
+              case when is_now then now() + lease_ms * interval '1 ms' end,
+              case when is_now then now() end,
+              case when is_later and suppressed is null then send_at end,
+              coalesce(suppressed, case when is_later then waits_for end)
+       from (select *, coalesce(send_at > now(), false) as is_later, suppressed is null and coalesce(send_at <= now(), true) as is_now
              from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-                         $9::text[], $10::text[], $11::timestamptz[], $13::int[], $14::text[])
-               as m(id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp, send_at, lease_ms, waits_for)) m
+                         $9::text[], $10::text[], $11::timestamptz[], $13::int[], $14::text[], $15::text[])
+               as m(id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp, send_at, lease_ms,
+                    waits_for, suppressed)) m
        on conflict (id) do nothing
        returning id, status
      ) select id from stored where status = 'sending'`,
@@ -74,6 +78,7 @@ export const insertAndClaim = async (
       leaseToken,
       messages.map((message) => message.leaseMs),
       messages.map((message) => message.waitsFor ?? null),
+      messages.map((message) => message.suppressed ?? null),
     ],
   );
   return new Set(rows.map((row) => row.id));
@@ -182,16 +187,29 @@ export const claimDue = async (
   );
 };
 
-/** Ends locked messages that can never be sent, each with its reason. */
-export const failDue = async (
+/** Ends locked messages that are not to be sent, each with its reason. */
+export const endDue = async (
   db: Database,
+  status: 'failed' | 'suppressed',
   messages: readonly { readonly id: string; readonly reason: string }[],
 ): Promise<void> => {
   if (messages.length === 0) return;
   await db.query(
-    `update messages m set status = 'failed', reason = f.reason, lease_token = null, lease_until = null, due_at = null, updated_at = now()
+    `update messages m set status = $3, reason = f.reason, lease_token = null, lease_until = null, due_at = null, updated_at = now()
      from unnest($1::uuid[], $2::text[]) as f(id, reason) where m.id = f.id`,
-    [messages.map((message) => message.id), messages.map((message) => message.reason)],
+    [messages.map((message) => message.id), messages.map((message) => message.reason), status],
+  );
+};
+
+/** Takes copies away from locked messages: what is left of their data. */
+export const replaceData = async (
+  db: Database,
+  messages: readonly { readonly id: string; readonly data: RecipientData | null }[],
+): Promise<void> => {
+  if (messages.length === 0) return;
+  await db.query(
+    `update messages m set data = d.data from unnest($1::uuid[], $2::jsonb[]) as d(id, data) where m.id = d.id`,
+    [messages.map(({ id }) => id), messages.map(({ data }) => (data === null ? null : JSON.stringify(data)))],
   );
 };
 

@@ -6,11 +6,11 @@ export interface AnswerRow {
   readonly attempt: number;
   readonly leaseToken: string;
   readonly esp: string;
-  readonly step: 'sent' | 'unknown' | 'retry' | 'failed' | 'next-esp';
+  readonly step: 'sent' | 'unknown' | 'retry' | 'failed' | 'next-esp' | 'suppressed';
   readonly providerMessageId: string | null;
   /** The ESP's own words, shortened; null when it took the message. */
   readonly error: string | null;
-  /** Why it has failed, in plain words; only where it has. They stand before the ESP's. */
+  /** Why it has failed or was suppressed, in plain words; only where it was. They stand before the ESP's. */
   readonly failure?: string | undefined;
   /** `retry`: until the next try; `unknown`: how long a webhook may settle it. In ms. */
   readonly waitMs: number | null;
@@ -36,6 +36,7 @@ const attemptStates: Readonly<Record<AnswerRow['step'], string>> = {
   retry: 'refused',
   failed: 'refused',
   'next-esp': 'refused',
+  suppressed: 'refused',
 };
 const nextStates: Readonly<Record<AnswerRow['step'], string>> = {
   sent: 'sent',
@@ -43,6 +44,7 @@ const nextStates: Readonly<Record<AnswerRow['step'], string>> = {
   retry: 'queued',
   failed: 'failed',
   'next-esp': 'sending',
+  suppressed: 'suppressed',
 };
 
 /**

@@ -17,6 +17,10 @@ export interface NewRequest {
 }
 
 export interface StoredRequest extends NewRequest {
+  /** The list that its recipients can unsubscribe from. */
+  readonly list: string | null;
+  readonly templateId: string | null;
+  readonly templateVersion: number | null;
   readonly decisionId: number | null;
   readonly weights: Readonly<Record<string, number>> | null;
   readonly split: Readonly<Record<string, number>> | null;
@@ -33,12 +37,12 @@ export const insertRequests = async (db: Database, requests: readonly NewRequest
   // Sorted, so that two processes with several requests in common lock them in the same order.
   const rows = [...requests].sort((a, b) => (a.id < b.id ? -1 : 1));
   const { rows: inserted } = await db.query<{ id: string }>(
-    `insert into requests (id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain)
+    `insert into requests (id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain, list, template_id, template_version)
      select r.id, r.account_id, r.lane, r.class, r.policy, r.total, r.batch_id,
-            case when r.esps is null then null else array(select jsonb_array_elements_text(r.esps)) end, r.content, r.sender_domain
+            case when r.esps is null then null else array(select jsonb_array_elements_text(r.esps)) end, r.content, r.sender_domain, r.list, r.template_id, r.template_version
      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::jsonb[], $9::jsonb[],
-                 $10::text[])
-       as r(id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain)
+                 $10::text[], $11::text[], $12::text[], $13::int[])
+       as r(id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain, list, template_id, template_version)
      on conflict (id) do nothing
      returning id`,
     [
@@ -52,6 +56,9 @@ export const insertRequests = async (db: Database, requests: readonly NewRequest
       rows.map((row) => (row.esps === null ? null : JSON.stringify(row.esps))),
       rows.map((row) => JSON.stringify(row.content)),
       rows.map((row) => row.senderDomain ?? null),
+      rows.map((row) => row.content.unsubscribe?.list ?? null),
+      rows.map((row) => row.content.template?.id ?? null),
+      rows.map((row) => row.content.template?.version ?? null),
     ],
   );
   return new Set(inserted.map((row) => row.id));
@@ -84,6 +91,10 @@ export const storeRequestPlans = async (
   );
 };
 
+/** The stored template that a request is made of, for its owner. */
+export const templateOf = ({ templateId: id, templateVersion: version }: StoredRequest) =>
+  id === null || version === null ? {} : { template: { id, version } };
+
 interface RequestRow {
   id: string;
   account_id: string;
@@ -95,6 +106,9 @@ interface RequestRow {
   esps: string[] | null;
   content: SharedContent;
   sender_domain: string | null;
+  list: string | null;
+  template_id: string | null;
+  template_version: number | null;
   decision_id: string | null;
   weights: Record<string, number> | null;
   split: Record<string, number> | null;
@@ -110,7 +124,7 @@ export const loadRequests = async (
 ): Promise<ReadonlyMap<string, StoredRequest>> => {
   const content = options.withContent ? 'content' : `'{"from":""}'::jsonb as content`;
   const { rows } = await db.query<RequestRow>(
-    `select id, account_id, lane, class, policy, total, batch_id, esps, ${content}, sender_domain, decision_id, weights, split, plan, created_at
+    `select id, account_id, lane, class, policy, total, batch_id, esps, ${content}, sender_domain, list, template_id, template_version, decision_id, weights, split, plan, created_at
      from requests where id = any($1::text[])`,
     [ids],
   );
@@ -128,6 +142,9 @@ export const loadRequests = async (
         esps: row.esps,
         content: row.content,
         senderDomain: row.sender_domain,
+        list: row.list,
+        templateId: row.template_id,
+        templateVersion: row.template_version,
         decisionId: row.decision_id === null ? null : Number(row.decision_id),
         weights: row.weights,
         split: row.split,

@@ -25,8 +25,11 @@ export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] 
   checkAddress('/from', request.from);
   checkAddress('/replyTo', request.replyTo);
   const isElsewhere = 'contentRef' in request && request.contentRef !== undefined;
-  if (request.text === undefined && request.html === undefined && !isElsewhere)
-    fault('/text', 'is required when there is no html');
+  if (request.template !== undefined) {
+    for (const field of ['subject', 'text', 'html'] as const)
+      if (request[field] !== undefined) fault(`/${field}`, 'may not stand beside a template, which brings its own');
+  } else if (request.text === undefined && request.html === undefined && !isElsewhere)
+    fault('/text', 'is required when there is no html and no template');
   request.recipients.forEach((recipient, index) => {
     if (faults.length >= maxFaults) return;
     checkAddress(`/recipients/${index}/email`, recipient.email);
@@ -43,6 +46,5 @@ export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] 
   if (request.batch?.size !== undefined || request.batch?.intervalSeconds !== undefined) {
     fault('/batch', 'paced batches are not available yet: leave out size and intervalSeconds');
   }
-  if (request.unsubscribe !== undefined) fault('/unsubscribe', 'unsubscribe lists are not available yet');
   return faults.slice(0, maxFaults);
 };

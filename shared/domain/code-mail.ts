@@ -44,6 +44,9 @@ const wordsFor = (language: string | undefined): CodeWords => {
   return words[base] ?? fallback;
 };
 
+/** Where an account has a stored template of this id, its codes are mailed in those words. */
+export const codeTemplateId = 'otp';
+
 /** Minutes as people say them: a part of one counts whole. */
 export const wholeMinutes = (seconds: number): number => Math.max(1, Math.ceil(seconds / 60));
 

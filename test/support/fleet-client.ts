@@ -32,14 +32,22 @@ const domains = ['gmail.com', 'outlook.com', 'yahoo.com', 'icloud.com', 'corp.ex
 /** The two ESPs that tests steer; requests that do not say otherwise keep to them. */
 export const steeredEsps = ['sendgrid', 'postmark'];
 
-/** A request to `size` recipients over the two steered ESPs, each with a text of its own. */
-export const bulkRequest = (size: number, more: Readonly<Record<string, unknown>> = {}) => ({
+let requests = 0;
+/**
+ * A request to `size` recipients over the two steered ESPs, each with a text of its own. Later requests have other recipients:
+ * who bounced is not mailed again.
+ */
+export const bulkRequest = (
+  size: number,
+  more: Readonly<Record<string, unknown>> = {},
+  mark = (requests += 1) === 1 ? '' : `.${requests}`,
+) => ({
   from: 'News <news@acme.example>',
   subject: 'Hello {{name}}',
   text: 'Hi {{name}}',
   esps: steeredEsps,
   recipients: Array.from({ length: size }, (_, index) => ({
-    email: `u${index}@${domains[index % domains.length] ?? ''}`,
+    email: `u${index}${mark}@${domains[index % domains.length] ?? ''}`,
     substitutions: { name: `N${index}` },
   })),
   ...more,

@@ -19,6 +19,7 @@ const codes: Readonly<Record<RefusalKind, status>> = {
   'too-many': status.RESOURCE_EXHAUSTED,
   'not-authenticated': status.UNAUTHENTICATED,
   'not-allowed': status.PERMISSION_DENIED,
+  'not-found': status.NOT_FOUND,
 };
 
 /** An error as gRPC tells it: a code and a sentence, never what nobody expected. */

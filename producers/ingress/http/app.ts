@@ -34,6 +34,9 @@ import { recipientRoutes } from './routes/recipients.ts';
 import { sendFormRoutes } from './routes/send-form.ts';
 import { sendgridRoutes } from './routes/sendgrid.ts';
 import { senderRoutes } from './routes/senders.ts';
+import { suppressionRoutes } from './routes/suppressions.ts';
+import { templateRoutes } from './routes/templates.ts';
+import { unsubscribeRoutes } from './routes/unsubscribe.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { weightRoutes } from './routes/weights.ts';
 import { whatIfRoutes } from './routes/what-if.ts';
@@ -146,6 +149,9 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     deadLetterRoutes,
     accountRoutes,
     apiKeyRoutes,
+    suppressionRoutes,
+    templateRoutes,
+    unsubscribeRoutes,
     webhookRoutes,
   ]) {
     await app.register((instance, _options, next) => {

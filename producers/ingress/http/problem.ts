@@ -102,6 +102,7 @@ const refusals: Readonly<Record<RefusalKind, readonly [status: number, title: st
   'too-many': [429, 'Too many requests'],
   'not-authenticated': [401, 'Not authenticated'],
   'not-allowed': [403, 'Not allowed'],
+  'not-found': [404, 'Not found'],
 };
 
 const refusalProblem = ({ kind, message, errors, retryAfterMs }: Refusal): HttpProblem => {

@@ -38,6 +38,7 @@ const replies: Readonly<Record<RefusalKind, readonly [code: number, enhanced: st
   'too-many': [451, '4.7.1'],
   'not-authenticated': [535, '5.7.8'],
   'not-allowed': [550, '5.7.1'],
+  'not-found': [550, '5.6.0'],
 };
 
 const reply = (code: number, text: string): Error => Object.assign(new Error(text), { responseCode: code });

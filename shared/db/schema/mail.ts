@@ -32,6 +32,11 @@ export const requests = pgTable(
     content: jsonb('content').notNull(),
     /** Domain of `from`; null in rows of older versions. */
     senderDomain: text('sender_domain'),
+    /** The list that its recipients can unsubscribe from. */
+    list: text('list'),
+    /** The stored template it is made of, in the version that it met. */
+    templateId: text('template_id'),
+    templateVersion: integer('template_version'),
     decisionId: bigint('decision_id', { mode: 'number' }),
     weights: jsonb('weights').$type<Record<string, number>>(),
     split: jsonb('split').$type<Record<string, number>>(),

@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { claimsOn } from '../../../consumers/email-send/consumer-claims.ts';
 import { heavyContentsFrom } from '../../../consumers/email-send/consumer-content.ts';
 import { sendersOn } from '../../../consumers/email-send/consumer-senders.ts';
+import { templatesOn } from '../../../consumers/email-send/consumer-templates.ts';
 import { routingOn } from '../../../consumers/email-send/consumer-routing.ts';
 import { noteKeysIn } from '../../../consumers/email-send/consumer-keys.ts';
 import { portsOn } from '../../../consumers/email-send/consumer-ports.ts';
@@ -105,6 +106,7 @@ const processOf = (
     noteKeys: noteKeysIn(pool),
     content,
     senders: sendersOn(pool, Date.now),
+    templates: templatesOn(pool),
     ports: { ...ports, ...more.ports },
     gate: routing,
   });
@@ -470,6 +472,7 @@ describe('A message', () => {
       noteKeys: () => Promise.resolve([]),
       content: { load: () => Promise.reject(new TypeError('loaded')) },
       senders: sendersOn(database.pool, Date.now),
+      templates: templatesOn(database.pool),
       ports: portsOn(
         database.pool,
         [alpha.esp, beta.esp],

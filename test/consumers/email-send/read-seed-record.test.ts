@@ -47,7 +47,7 @@ const seen = (value: unknown) => {
   });
   const { content } = request.mail;
   return request.recipients.map((recipient) => {
-    const values = request.mail.valuesFor(recipient.substitutions ?? {});
+    const values = request.mail.valuesFor(recipient.substitutions ?? {}, { id: 'm', email: recipient.email });
     const fill = (text = ''): string =>
       Object.entries(values).reduce((filled, [token, ready]) => filled.replaceAll(token, ready), text);
     return {

@@ -40,6 +40,7 @@ const deliveriesOf = (one: SameMessageCase) => {
         'transactional',
         { candidates: ['any'], isAnyLeftOut: false },
         'lease',
+        undefined,
         () => ({}),
       ).delivery,
   );

@@ -4,6 +4,7 @@ import { getTableConfig, IndexedColumn, PgDialect, PgTable } from 'drizzle-orm/p
 import { ensureEventPartitions } from '../../../shared/db/event-partitions.ts';
 import * as accounts from '../../../shared/db/schema/accounts.ts';
 import * as codes from '../../../shared/db/schema/codes.ts';
+import * as consent from '../../../shared/db/schema/consent.ts';
 import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
 import * as runtime from '../../../shared/db/schema/runtime.ts';
@@ -12,7 +13,7 @@ import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
 const dialect = new PgDialect();
-const tables = [accounts, codes, mail, routing, runtime, senders]
+const tables = [accounts, codes, consent, mail, routing, runtime, senders]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
   .map((table) => getTableConfig(table));

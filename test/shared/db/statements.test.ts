@@ -41,6 +41,7 @@ const pieces: Readonly<Record<string, readonly string[]>> = {
     'added',
     'cohortsKeptMs / 1_000',
   ],
+  'shared/db/suppressions.ts': ['filterSql'],
   'shared/db/weight-decisions.ts': ['columns'],
 };
 

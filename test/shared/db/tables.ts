@@ -30,6 +30,9 @@ const tables = [
   'outcome_delays',
   'requests',
   'single_carries',
+  'suppressions',
+  'template_versions',
+  'templates',
   'weight_decisions',
 ];
 

@@ -85,6 +85,14 @@ describe('A request', () => {
   it('is told plainly what cannot be done yet', () => {
     expect(pointers({ batch: { id: 'a', size: 5 } })).toEqual(['/batch']);
     expect(pointers({ batch: { id: 'a', intervalSeconds: 5 } })).toEqual(['/batch']);
-    expect(pointers({ unsubscribe: { list: 'news' } })).toEqual(['/unsubscribe']);
+  });
+
+  it('may name a list to unsubscribe from', () => {
+    expect(pointers({ unsubscribe: { list: 'news' } })).toEqual([]);
+  });
+
+  it('has either a template or texts of its own', () => {
+    expect(pointers({ text: undefined, template: { id: 'welcome' } })).toEqual([]);
+    expect(pointers({ template: { id: 'welcome' }, subject: 'a', html: 'b' })).toEqual(['/subject', '/text', '/html']);
   });
 });

@@ -4,7 +4,7 @@ import { hidden } from '../../../../shared/contracts/api-parts.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
 import { storableText } from '../../../../shared/contracts/text.ts';
 import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
-import { loadRequests } from '../../../../shared/db/requests.ts';
+import { loadRequests, templateOf } from '../../../../shared/db/requests.ts';
 import { decisionById } from '../../../../shared/db/weight-decisions.ts';
 import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
 import { submitEmail } from '../../submit-email.ts';
@@ -42,6 +42,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
           202: acceptedAnswer,
           400: problemSchema,
           401: problemSchema,
+          404: problemSchema,
           409: problemSchema,
           413: problemSchema,
           422: problemSchema,
@@ -122,6 +123,7 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         weights: { ...stored.weights },
         ...(decision === undefined ? {} : { window: decision.window, decisionId: decision.id }),
         createdAt: stored.createdAt.toISOString(),
+        ...templateOf(stored),
       };
     },
   );

@@ -25,6 +25,7 @@ const statuses: Readonly<Record<RefusalKind, number>> = {
   'too-many': 429,
   'not-authenticated': 401,
   'not-allowed': 403,
+  'not-found': 400,
 };
 // The words that SendGrid's clients and their users know.
 const sentences: Partial<Record<RefusalKind, string>> = {

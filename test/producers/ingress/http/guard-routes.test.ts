@@ -16,6 +16,8 @@ const openRoutes = [
   'GET /health/live',
   'GET /health/ready',
   'GET /openapi.json',
+  'GET /u/:token',
+  'POST /u/:token',
   'POST /webhook-events/:esp',
   'POST /webhooks/:esp',
 ];
@@ -56,9 +58,18 @@ describe('Every route', () => {
     const scopeOf = Object.fromEntries(
       routes().flatMap(([route, access]) => (access === 'open' ? [] : [[route, access.scope]])),
     );
-    const manages = /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)/;
+    const manages =
+      /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)|^(POST|PUT|DELETE) \/v1\/templates(\/:id)?$|^DELETE \/v1\/suppressions/;
+    const sends = [
+      'POST /email/send',
+      'POST /v1/emails',
+      'POST /v1/otp',
+      'POST /v1/otp/verify',
+      'POST /v1/suppressions',
+      'POST /v3/mail/send',
+    ];
     for (const [route, scope] of Object.entries(scopeOf)) {
-      const expected = /^POST \/(v1\/(emails|otp|otp\/verify)|email\/send|v3\/mail\/send)$/.test(route)
+      const expected = sends.includes(route)
         ? 'send'
         : manages.test(route) || fleetRoutes.includes(route)
           ? 'admin'

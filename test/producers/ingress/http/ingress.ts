@@ -13,6 +13,7 @@ import type { Pool } from '../../../../shared/db/connect.ts';
 import type { WeighSettings } from '../../../../shared/db/decide-weights.ts';
 import type { RateAsk } from '../../../../shared/db/rate-buckets.ts';
 import type { CountedOutcome, StatisticsRow } from '../../../../shared/db/statistics.ts';
+import { unsubscribeKey } from '../../../../shared/domain/unsubscribe-link.ts';
 import { configuredEsps } from '../../../../shared/esp/accounts.ts';
 import type { BlobStore } from '../../../../shared/runtime/blob-store.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';
@@ -123,6 +124,7 @@ export const testIngress = async (
       MAIL_FROM: 'Codes <codes@acme.example>',
     }),
     maxMessageBytes: 1_000_000,
+    unsubscribeKey: unsubscribeKey(adminKey),
     isReady: () => ({ ready: true, waitingFor: [] }),
     newRequestId: () => `req_${(requests += 1)}`,
     newId: (prefix) => `${prefix}${uuidV7()}`,

@@ -7,6 +7,8 @@ import { decideStanding } from '../../../../shared/db/decide-weights.ts';
 import { beginErasure } from '../../../../shared/db/erase-recipient.ts';
 import { insertRequests } from '../../../../shared/db/requests.ts';
 import { addSenderStatistics } from '../../../../shared/db/sender-statistics.ts';
+import { addSuppressions } from '../../../../shared/db/suppressions.ts';
+import { createTemplate } from '../../../../shared/db/templates.ts';
 import { insertDecision } from '../../../../shared/db/weight-decisions.ts';
 import { messageIdsOf, publicMessageId } from '../../../../shared/domain/request-ids.ts';
 import { aMessage, aRequest, useDatabase } from '../../../shared/db/tables.ts';
@@ -32,6 +34,7 @@ interface Owned {
 let ingress: TestIngress;
 let owned: Readonly<Record<Name, Owned>>;
 
+const texts = { defaultLanguage: 'en', languages: { en: { subject: 'Hi', text: 'Hi' } } };
 const fill = async (name: Name): Promise<Owned> => {
   await makeAccount(ingress, name);
   const { key } = await makeKeyFor(ingress, name, [...scopes]);
@@ -51,6 +54,10 @@ const fill = async (name: Name): Promise<Owned> => {
   const sent = await ask(ingress, 'POST', '/v1/emails', { key, payload });
   const fresh = sent.json<{ id: string; messages: { id: string }[] }>();
   const freshMessage = fresh.messages[0]?.id ?? '';
+  await createTemplate(database.pool, { accountId: name, id: `of-${name}`, name }, texts);
+  await addSuppressions(database.pool, [
+    { accountId: name, email: `of-${name}@example.org`, list: '', reason: 'manual', scope: 'all' },
+  ]);
   const { id: erasureId } = await beginErasure(database.pool, {
     ...{ accountId: name, email: 'gone@example.org', requestedBy: name },
   });
@@ -109,6 +116,24 @@ const calls: readonly {
   { route: 'DELETE /v1/api-keys/:id', url: ({ keyId }) => `/v1/api-keys/${keyId}`, own: 204, others: 404 },
   { route: 'GET /v1/erasures/:id', url: ({ erasureId }) => `/v1/erasures/${erasureId}`, own: 200, others: 404 },
   {
+    route: 'DELETE /v1/suppressions/:email',
+    url: (_, name) => `/v1/suppressions/of-${name}@example.org`,
+    own: 200,
+    others: 404,
+  },
+  ...(
+    [
+      ['GET', '', 200],
+      ['PUT', '', 200],
+      ['GET', '/versions', 200],
+      ['POST', '/preview', 200],
+      ['DELETE', '', 204],
+    ] as const
+  ).map(([method, rest, own]) => ({
+    ...{ route: `${method} /v1/templates/:id${rest}`, own, others: 404 },
+    url: (_: Owned, name: Name) => `/v1/templates/of-${name}${rest}`,
+  })),
+  {
     route: 'GET /v1/audit',
     url: (_, name) => `/v1/audit?since=${sinceAnHour}&accountId=${name}`,
     own: 200,
@@ -131,7 +156,7 @@ describe('What is another account’s', () => {
   it('does not exist for anybody else, and is there for its owner', async () => {
     for (const { route, url, own, others } of calls) {
       const [method = ''] = route.split(' ');
-      const payload = method === 'PATCH' ? { name: 'mine now' } : undefined;
+      const payload = method === 'PATCH' ? { name: 'mine now' } : method === 'PUT' ? texts : undefined;
       // All of the others' first, so that what an owner may do has not been done yet.
       for (const name of names) {
         const asked = url(owned[name], name);

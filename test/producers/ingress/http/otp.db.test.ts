@@ -65,6 +65,15 @@ describe('A code', () => {
     expect(rows[0]?.row).not.toContain(code);
   });
 
+  test('is mailed in the words of the account where it has a template for them', async () => {
+    const texts = { subject: 'Code', text: 'Here: {{ code }} ({{ minutes }})' };
+    const payload = { id: 'otp', name: 'codes', defaultLanguage: 'en', languages: { en: texts } };
+    expect((await ask(ingress, 'POST', '/v1/templates', { payload })).statusCode).toBe(201);
+    await codeFor('ann@example.org', { language: 'en-GB' });
+    const record = JSON.parse(String(ingress.published[0]?.value)) as Record<string, unknown>;
+    expect([record['template'], record['text']]).toEqual([{ id: 'otp', language: 'en-GB' }, undefined]);
+  });
+
   test('is not told without OTP_ECHO', async () => {
     const silent = await withSettings({ OTP_ECHO: false });
     const answer = await send({ email: 'ann@example.org' }, silent);

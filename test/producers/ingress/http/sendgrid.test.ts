@@ -91,6 +91,7 @@ describe('The official client', () => {
       customArgs: { shop: 'x' },
       headers: { 'X-Ref': '1' },
       sendAt: 4_102_444_800,
+      asm: { groupId: 12 },
       trackingSettings: { clickTracking: { enable: true } },
     });
     expect([response.statusCode, response.body]).toEqual([202, '']);
@@ -102,6 +103,7 @@ describe('The official client', () => {
       replyTo: 'help@acme.example',
       tags: ['welcome'],
       headers: { 'X-Ref': '1' },
+      unsubscribe: { list: '12' },
       sendAt: '2100-01-01T00:00:00.000Z',
       attachments: [
         { filename: 'a.pdf', contentType: 'application/pdf', content: 'YQ==' },
