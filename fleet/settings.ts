@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv as parseEnvFile } from 'node:util';
 import { z } from 'zod';
-import { adminEnv, httpEnv, kafkaEnv, parseEnv, postgresEnv, simulatorEnv } from '../shared/config/env.ts';
+import { adminEnv, httpEnv, kafkaEnv, openEnv, parseEnv, postgresEnv, simulatorEnv } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
 import { portFaults } from './ports.ts';
 import { livingSupervisor } from './run-record.ts';
@@ -30,6 +30,7 @@ export const fleetEnv = {
 
 const allEnv = {
   ...fleetEnv,
+  ...openEnv,
   HOST: httpEnv.HOST,
   PORT: httpEnv.PORT,
   ADMIN_PORT: adminEnv.ADMIN_PORT,

@@ -14,6 +14,7 @@ import {
   decisionsTicker,
   dueTicker,
   keyPurge,
+  markPurge,
   outboxTicker,
   partitionsTicker,
   reaper,
@@ -45,6 +46,7 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(keyPurge(deps), scope);
   runTicker(bucketPurge(deps), scope);
   runTicker(callPurge(deps), scope);
+  runTicker(markPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
   const days = {
     bodies: env.RETENTION_BODY_DAYS,

@@ -54,7 +54,8 @@ interface Known {
   readonly generation: number;
 }
 
-const fleetAdmin: Caller = {
+/** Whoever has the key of the environment; and every caller of an open way in with AUTH_OPEN=1, over HTTP, gRPC or SMTP. */
+export const fleetAdmin: Caller = {
   accountId: adminAccountId,
   keyId: undefined,
   scopes,

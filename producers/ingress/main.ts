@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import {
   adminEnv,
@@ -8,9 +9,11 @@ import {
   httpEnv,
   kafkaEnv,
   logEnv,
+  openEnv,
   postgresEnv,
   readEnv,
   secretsEnv,
+  verdictEnv,
   weightEnv,
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
@@ -19,6 +22,9 @@ import { findUsableKeys, noteKeyUse } from '../../shared/db/api-keys.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { listenTo } from '../../shared/db/listen.ts';
+import { loadVerdict } from '../../shared/db/domain-counters.ts';
+import { verdictsChannel } from '../../shared/db/judged.ts';
+import { durationMs } from '../../shared/domain/duration.ts';
 import { leaseRates } from '../../shared/db/rate-buckets.ts';
 import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
@@ -26,15 +32,20 @@ import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { createKeyCheck } from './check-key.ts';
+import { createDomainEvents } from './domain-events.ts';
 import { buildApp, usualLimits } from './http/app.ts';
 import { createKeyUses } from './key-uses.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { createRecentRequests } from './recent-requests.ts';
+import { createRequestStats } from './request-stats.ts';
+import { createVerdictCache } from './verdict-cache.ts';
 
 const env = readEnv({
   ...kafkaEnv,
   ...postgresEnv,
   ...httpEnv,
+  ...openEnv,
+  ...verdictEnv,
   ...secretsEnv,
   ...espEnv,
   ...weightEnv,
@@ -63,6 +74,18 @@ await runProcess('ingress', env, async (scope) => {
   const listener = listenTo(env.DATABASE_URL, accountsChannel, keys.forget);
   onClose('listener', () => listener.close());
 
+  const looked = metrics.counter('verdict_lookups_total', 'Verdicts of domains that were asked for.', ['from']);
+  const verdicts = createVerdictCache({
+    load: (domain) => loadVerdict(pool, domain),
+    isOn: env.VERDICT_CACHE,
+    ttlMs: durationMs(env.VERDICT_CACHE_TTL),
+    onLookUp: (from) => {
+      looked({ from });
+    },
+  });
+  const verdictListener = listenTo(env.DATABASE_URL, verdictsChannel, verdicts.forget, verdicts.listening);
+  onClose('listener of verdicts', () => verdictListener.close());
+
   health.ready('kafka', false);
   const publisher = createPublisher({
     brokers: env.KAFKA_BROKERS,
@@ -79,11 +102,17 @@ await runProcess('ingress', env, async (scope) => {
   const esps = configuredEsps(env);
   for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
 
+  const topics = topicsOf(env);
   const app = await buildApp(
     {
       publisher,
       pool,
-      topics: topicsOf(env),
+      topics,
+      verdicts,
+      domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
+      requestStats: createRequestStats(),
+      hasMetrics: env.METRICS_ENABLED,
+      isOpen: env.AUTH_OPEN,
       recent: createRecentRequests(),
       blobs: createBlobStore(env),
       metrics,
@@ -113,6 +142,8 @@ await runProcess('ingress', env, async (scope) => {
     log,
     { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES },
   );
+  if (env.AUTH_OPEN)
+    log.warn('AUTH_OPEN is on: whoever reaches this machine’s own address needs no key on the seeds’ routes');
   await publisher.connect();
   await app.listen({ host: env.HOST, port: env.PORT });
   onClose('HTTP', () => app.close());

@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { durationMs } from '../domain/duration.ts';
+import { usualThreshold } from '../domain/judge-domain.ts';
+import { isLoopback } from '../domain/loopback.ts';
 import { weightPolicies } from '../domain/weigh-esps.ts';
 import { ConfigError } from '../errors.ts';
 
@@ -13,6 +16,12 @@ const flag = (fallback: boolean) =>
   z
     .enum(['0', '1', 'true', 'false', 'on', 'off'])
     .transform((value) => value === '1' || value === 'true' || value === 'on')
+    .default(fallback);
+/** As text, so that documents and `config print` show what was written; `durationMs` reads it. */
+const duration = (fallback: string) =>
+  z
+    .string()
+    .refine((text) => durationMs(text) > 0, { error: 'must be a time such as 500ms, 30s, 5m or 1h' })
     .default(fallback);
 const optional = z.string().min(1).optional();
 const optionalUrl = z.url().optional();
@@ -40,6 +49,7 @@ export const kafkaEnv = {
   WEBHOOK_TOPIC_SOCKETLABS: topicName('webhook-socketlabs'),
   WEBHOOK_TOPIC_SES: topicName('webhook-ses'),
   KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
+  KAFKA_VERDICT_TOPIC: topicName('domain-verdicts'),
 };
 
 export const postgresEnv = { DATABASE_URL: z.string().min(1) };
@@ -68,6 +78,9 @@ export const httpEnv = {
   ADDRESS_REQUESTS_PER_MINUTE: count(600_000),
   ADDRESS_FAILURES_PER_MINUTE: count(600),
 };
+
+/** For what existing clients of the seeds speak to: routes of theirs, gRPC. */
+export const openEnv = { AUTH_OPEN: flag(false) };
 
 /** No process starts with a short secret; in production, none with one that can be guessed either. */
 const secret = z.string().refine((text) => Buffer.byteLength(text) >= 32, { error: 'must have 32 bytes or more' });
@@ -124,7 +137,10 @@ export const healthEnv = {
   HEALTH_ROUND_SECONDS: count(5),
 };
 
-export const domainEnv = { DELIVERED_THRESHOLD: count(1000) };
+export const domainEnv = { DELIVERED_THRESHOLD: count(usualThreshold) };
+
+/** The cache in front of questions for verdicts. */
+export const verdictEnv = { VERDICT_CACHE: flag(true), VERDICT_CACHE_TTL: duration('5m') };
 
 export const blobEnv = {
   /** Folder for content above 256 KiB; every process of the fleet must see the same one. */
@@ -224,6 +240,7 @@ export const envGroups = {
   kafkaEnv,
   postgresEnv,
   httpEnv,
+  openEnv,
   secretsEnv,
   cliEnv,
   failpointEnv,
@@ -234,6 +251,7 @@ export const envGroups = {
   weightEnv,
   healthEnv,
   domainEnv,
+  verdictEnv,
   blobEnv,
   retentionEnv,
   sendgridEnv,
@@ -273,6 +291,18 @@ const productionFaults = (raw: Readonly<Record<string, string | undefined>>): re
       : [];
   });
 
+// Who needs no key is whoever reaches the port: nobody but this machine may.
+const openFaults = (isOpen: boolean, source: Source): readonly string[] => {
+  if (!isOpen) return [];
+  const host = source['HOST'] || '127.0.0.1';
+  return [
+    ...(isLoopback(host)
+      ? []
+      : [`AUTH_OPEN: needs no key of anybody, so HOST must be this machine alone (127.0.0.1), not ${host}`]),
+    ...(source['NODE_ENV'] === 'production' ? ['AUTH_OPEN: must not be on with NODE_ENV=production'] : []),
+  ];
+};
+
 /** The values of the named groups, or every fault by the variable's name, never with its value. */
 export const checkEnv = <S extends Shape>(
   shape: S,
@@ -285,6 +315,7 @@ export const checkEnv = <S extends Shape>(
     const name = String(issue.path[0]);
     faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
   }
+  faults.push(...openFaults(['1', 'true', 'on'].includes(raw['AUTH_OPEN'] ?? ''), source));
   if (source['NODE_ENV'] === 'production') faults.push(...productionFaults(raw));
   return faults.length > 0 || !parsed.success ? { faults } : { values: Object.freeze(parsed.data) as Values<S> };
 };

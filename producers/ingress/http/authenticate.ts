@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import { isFleetAdmin, type Caller, type KeyCheck } from '../check-key.ts';
+import { adminAccountId } from '../../../shared/domain/account.ts';
+import { isLoopbackHeader } from '../../../shared/domain/loopback.ts';
+import { fleetAdmin, isFleetAdmin, type Caller, type KeyCheck } from '../check-key.ts';
 import type { RateLimits, Taken } from '../rate-limits.ts';
 import { addressGroup } from '../remote-address.ts';
 import type { KeyAccess } from './access.ts';
@@ -8,6 +10,8 @@ import { HttpProblem } from './problem.ts';
 export interface Guards {
   readonly keys: KeyCheck;
   readonly rateLimits: RateLimits;
+  /** AUTH_OPEN: the seeds' routes need no key. Only ever true on a loopback host. */
+  readonly isOpen: boolean;
   /** What one address may ask for, with keys and without valid ones. */
   readonly addressLimits: { readonly requestsPerMinute: number; readonly failuresPerMinute: number };
 }
@@ -70,10 +74,18 @@ const authenticate = async (request: FastifyRequest, address: string, guards: Gu
   return caller;
 };
 
+// A page of somebody else's that got its name to point here (DNS rebinding) still calls by that name.
+const isOpenTo = (request: FastifyRequest, access: KeyAccess, guards: Guards): boolean =>
+  guards.isOpen && access.isSeed === true && isLoopbackHeader(request.headers.host);
+
 /** Before anything of the body is read: who asks, whether they may, and whether it is not too much. Throws a problem. */
 export const admit = async (request: FastifyRequest, access: KeyAccess, guards: Guards): Promise<Caller> => {
+  if (isOpenTo(request, access, guards)) return fleetAdmin;
   const address = addressGroup(request.ip);
   const caller = await authenticate(request, address, guards);
+  if (access.of === "the fleet's account" && caller.accountId !== adminAccountId) {
+    throw notAllowed("This concerns the whole fleet: it needs a key of the fleet's own account.");
+  }
   if (access.of === 'the fleet' && !isFleetAdmin(caller)) {
     throw notAllowed('This concerns the whole fleet: it needs a key of its administrators.');
   }

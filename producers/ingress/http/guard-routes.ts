@@ -3,10 +3,14 @@ import { admit, notAuthenticated, type Guards } from './authenticate.ts';
 import { problemSchema } from './problem.ts';
 import type { RouteApp } from './route-app.ts';
 
+const asked = ({ scope, of }: KeyAccess): string => {
+  if (of === 'the fleet') return `Needs a key of the fleet's administrators with the scope \`${scope}\`.`;
+  return of === 'any account'
+    ? `Needs the scope \`${scope}\`.`
+    : `Needs a key of the fleet's own account with the scope \`${scope}\`.`;
+};
 const describeAccess = (access: KeyAccess): string =>
-  access.of === 'the fleet'
-    ? `Needs a key of the fleet's administrators with the scope \`${access.scope}\`.`
-    : `Needs the scope \`${access.scope}\`.`;
+  access.isSeed === true ? `${asked(access)} With \`AUTH_OPEN=1\` no key is needed.` : asked(access);
 
 const refusedWith = (statuses: readonly number[]) =>
   Object.fromEntries(statuses.map((status) => [status, problemSchema]));
@@ -27,10 +31,10 @@ export const guardRoutes = (app: RouteApp, guards: Guards, openPrefix: string): 
     if (access === 'open' || route.schema === undefined) return;
     // Said once for all: what each of these routes asks, and how it may be refused.
     const { description, response, body } = route.schema;
-    const asked = describeAccess(access);
+    const needed = describeAccess(access);
     route.schema = {
       ...route.schema,
-      description: description === undefined ? asked : `${description} ${asked}`,
+      description: description === undefined ? needed : `${description} ${needed}`,
       response: {
         ...refusedWith([400, 401, 403, 422, 429, 503]),
         ...(body === undefined ? {} : refusedWith([413, 415])),

@@ -6,7 +6,10 @@ import type { Esp } from '../../../shared/esp/esp.ts';
 import type { BlobStore } from '../../../shared/runtime/blob-store.ts';
 import type { Metrics } from '../../../shared/runtime/metrics.ts';
 import type { Publisher } from '../../../shared/runtime/publisher.ts';
+import type { DomainEvents } from '../domain-events.ts';
 import type { RecentRequests } from '../recent-requests.ts';
+import type { RequestStats } from '../request-stats.ts';
+import type { VerdictCache } from '../verdict-cache.ts';
 import type { Guards } from './authenticate.ts';
 
 /** What the routes of the ingress stand on; wired in main.ts. */
@@ -21,6 +24,12 @@ export interface IngressContext extends Guards {
   /** By the name that their webhooks come under. */
   readonly webhookAccounts: ReadonlyMap<string, WebhookAccount>;
   readonly weighing: WeighSettings;
+  readonly verdicts: Pick<VerdictCache, 'verdictOf'>;
+  readonly domainEvents: DomainEvents;
+  readonly requestStats: RequestStats;
+  /** Whether `/metrics` answers. */
+  readonly hasMetrics: boolean;
+  /** Told as long as the fleet has stored none. */
   readonly deliveredThreshold: number;
   readonly maxMessageBytes: number;
   /** Addresses and networks whose word on who the caller is (X-Forwarded-For) is taken. */

@@ -15,6 +15,7 @@ const isDocs = (route: string): boolean => /^\w+ \/docs(\/|$)/.test(route);
 const openRoutes = [
   'GET /health/live',
   'GET /health/ready',
+  'GET /healthz',
   'GET /openapi.json',
   'POST /webhook-events/:esp',
   'POST /webhooks/:esp',
@@ -52,14 +53,34 @@ describe('Every route', () => {
     expect(found.sort()).toEqual(fleetRoutes);
   });
 
+  it('of the seeds answers without a key with AUTH_OPEN; these do, and no other', () => {
+    const found = routes().flatMap(([route, access]) => (access !== 'open' && access.isSeed === true ? [route] : []));
+    expect(found.sort()).toEqual([
+      'GET /domains/:domain',
+      'GET /domains/stats',
+      'GET /metrics',
+      'PUT /events/:domain/bounced',
+      'PUT /events/:domain/delivered',
+    ]);
+  });
+
   it('asks for the scope that its act has', () => {
     const scopeOf = Object.fromEntries(
       routes().flatMap(([route, access]) => (access === 'open' ? [] : [[route, access.scope]])),
     );
+    const sends = [
+      'POST /v1/emails',
+      'POST /v1/delivery-events',
+      'PUT /events/:domain/delivered',
+      'PUT /events/:domain/bounced',
+    ];
     const manages = /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)/;
     for (const [route, scope] of Object.entries(scopeOf)) {
-      const expected =
-        route === 'POST /v1/emails' ? 'send' : manages.test(route) || fleetRoutes.includes(route) ? 'admin' : 'read';
+      const expected = sends.includes(route)
+        ? 'send'
+        : manages.test(route) || fleetRoutes.includes(route)
+          ? 'admin'
+          : 'read';
       expect([route, scope]).toEqual([route, expected]);
     }
   });
@@ -88,6 +109,7 @@ describe('Every route', () => {
     const guards = {
       keys: { check: unused, forget: unused },
       rateLimits: { take: unused, closedForMs: unused },
+      isOpen: false,
       addressLimits: { requestsPerMinute: 1, failuresPerMinute: 1 },
     };
     guardRoutes(app, guards, '/docs');

@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { createKeyCheck } from '../../../../producers/ingress/check-key.ts';
 import { buildApp, usualLimits, type AppLimits } from '../../../../producers/ingress/http/app.ts';
 import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
+import { createDomainEvents } from '../../../../producers/ingress/domain-events.ts';
+import { createRequestStats } from '../../../../producers/ingress/request-stats.ts';
+import { loadVerdict } from '../../../../shared/db/domain-counters.ts';
 import { createRateLimits } from '../../../../producers/ingress/rate-limits.ts';
 import { createRecentRequests } from '../../../../producers/ingress/recent-requests.ts';
 import { scopes } from '../../../../shared/contracts/accounts-api.ts';
@@ -86,10 +90,11 @@ export const testIngress = async (
   };
   let requests = 0;
   const esps = configuredEsps({ SENDGRID_API_KEY: 'SG.x', POSTMARK_SERVER_TOKEN: 't' });
+  const topics = topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' }));
   const context: IngressContext = {
     publisher,
     pool: nobodysPool,
-    topics: topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })),
+    topics,
     recent: createRecentRequests(),
     blobs: blobStore,
     metrics: createMetrics('test'),
@@ -111,6 +116,11 @@ export const testIngress = async (
       thresholds: { healthyThreshold: 6, unhealthyThreshold: 2 },
     },
     deliveredThreshold: 1_000,
+    isOpen: false,
+    verdicts: { verdictOf: (domain) => loadVerdict(more.pool ?? nobodysPool, domain) },
+    domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
+    requestStats: createRequestStats(),
+    hasMetrics: true,
     maxMessageBytes: 1_000_000,
     isReady: () => ({ ready: true, waitingFor: [] }),
     newRequestId: () => `req_${(requests += 1)}`,

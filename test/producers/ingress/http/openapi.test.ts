@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { newAccount, newKey, accountChange } from '../../../../shared/contracts/accounts-api.ts';
 import { letterEdit, retryFilter } from '../../../../shared/contracts/dead-letters-api.ts';
+import { domainEventList } from '../../../../shared/contracts/domains-api.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
 import { limitsChange, modeChange, whatIfQuestion } from '../../../../shared/contracts/routing-api.ts';
 import { addressText, senderDomainText } from '../../../../shared/contracts/address-text.ts';
@@ -62,6 +63,8 @@ describe('The OpenAPI document', () => {
         expect([route, statuses]).toEqual([route, expect.arrayContaining(['413', '415'])]);
       for (const [status, { content }] of Object.entries(operation.responses)) {
         if (status < '400' || route === 'GET /health/ready') continue;
+        // A name that is none has the seed's own shape of error.
+        if (status === '400' && /^\w+ \/(events|domains)\/\{domain\}/.test(route)) continue;
         expect([route, status, Object.keys(content ?? {})]).toEqual([route, status, ['application/problem+json']]);
       }
     }
@@ -101,6 +104,7 @@ describe('The OpenAPI document', () => {
       simulateWeights: whatIfQuestion,
       retryDeadLetter: letterEdit,
       retryDeadLetters: retryFilter,
+      addDeliveryEvents: domainEventList,
       ...{ pauseEsp: modeChange, drainEsp: modeChange, resumeEsp: modeChange, probeEspOnly: modeChange },
     };
     const withBody = operations().filter(({ operation }) => operation.requestBody !== undefined);
