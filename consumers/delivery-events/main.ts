@@ -11,7 +11,8 @@ import { createTeller } from './consumer-tell.ts';
 import { deliveryEvents } from './consumer.ts';
 import { thresholdTicker } from './ticker-threshold.ts';
 
-const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...domainEnv, ...adminEnv, ...logEnv, ...workerEnv });
+const groups = { ...kafkaEnv, ...postgresEnv, ...domainEnv, ...adminEnv, ...logEnv, ...workerEnv };
+const env = readEnv(groups, process.argv.slice(2));
 
 await runProcess('delivery-events', env, async (scope) => {
   const { log, metrics, onClose } = scope;

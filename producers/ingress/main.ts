@@ -40,7 +40,7 @@ import { createRecentRequests } from './recent-requests.ts';
 import { createRequestStats } from './request-stats.ts';
 import { createVerdictCache } from './verdict-cache.ts';
 
-const env = readEnv({
+const groups = {
   ...kafkaEnv,
   ...postgresEnv,
   ...httpEnv,
@@ -54,7 +54,8 @@ const env = readEnv({
   ...blobEnv,
   ...adminEnv,
   ...logEnv,
-});
+};
+const env = readEnv(groups, process.argv.slice(2));
 
 await runProcess('ingress', env, async (scope) => {
   const { log, health, metrics, onClose } = scope;
@@ -140,7 +141,12 @@ await runProcess('ingress', env, async (scope) => {
       newId: (prefix) => `${prefix}${uuidV7()}`,
     },
     log,
-    { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES },
+    {
+      ...usualLimits,
+      maxBodyBytes: env.MAX_BODY_BYTES,
+      requestTimeoutMs: durationMs(env.HTTP_REQUEST_TIMEOUT),
+      idleTimeoutMs: durationMs(env.HTTP_IDLE_TIMEOUT),
+    },
   );
   if (env.AUTH_OPEN)
     log.warn('AUTH_OPEN is on: whoever reaches this machine’s own address needs no key on the seeds’ routes');

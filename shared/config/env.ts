@@ -1,11 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { parseEnv as parseDotEnv } from 'node:util';
 import { z } from 'zod';
 import { durationMs } from '../domain/duration.ts';
 import { usualThreshold } from '../domain/judge-domain.ts';
 import { isLoopback } from '../domain/loopback.ts';
 import { weightPolicies } from '../domain/weigh-esps.ts';
 import { ConfigError } from '../errors.ts';
+import { configFileOf, readConfigFile, readFlags, type ReadLayer } from './layers.ts';
 
 // The one reader of the environment. Each group belongs to one concern; a process names the groups that it needs, so it
 // never refuses to start over a setting that is not its own. `.env.example` is held to these groups by a test.
@@ -77,6 +80,8 @@ export const httpEnv = {
     ),
   ADDRESS_REQUESTS_PER_MINUTE: count(600_000),
   ADDRESS_FAILURES_PER_MINUTE: count(600),
+  HTTP_REQUEST_TIMEOUT: duration('15s'),
+  HTTP_IDLE_TIMEOUT: duration('30s'),
 };
 
 /** For what existing clients of the seeds speak to: routes of theirs, gRPC. */
@@ -331,8 +336,81 @@ export const parseEnv = <S extends Shape>(shape: S, source: Source): Values<S> =
   return checked.values;
 };
 
-/** The environment of this process, with `.env` of the working directory beneath it. */
-export const readEnv = <S extends Shape>(shape: S): Values<S> => {
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  return parseEnv(shape, process.env);
+/** Where a value comes from, as `config print` says it. */
+export type ValueSource = 'default' | 'file' | '.env' | 'npm start' | 'environment' | 'flag';
+
+export interface LayeredSettings {
+  /** What is set, by whatever means; a later layer has won. */
+  readonly source: Source;
+  readonly from: Readonly<Record<string, ValueSource>>;
+  readonly notices: readonly string[];
+  readonly faults: readonly string[];
+}
+
+const settingNames = Object.values(envGroups).flatMap((group) => Object.keys(group));
+
+/**
+ * The settings of this process from all that may hold some: the file named by `--config`, then `.env` (of the folder) and the
+ * environment, then flags. `more`: names that are settings besides those of the groups here.
+ */
+export const layeredSettings = (
+  argv: readonly string[],
+  {
+    folder = '.',
+    more = [],
+    others,
+  }: { readonly folder?: string; readonly more?: readonly string[]; readonly others?: RegExp } = {},
+): LayeredSettings => {
+  const known = new Set([...settingNames, ...more]);
+  const none: ReadLayer = { values: {}, notices: [], faults: [] };
+  const path = configFileOf(argv);
+  let file = none;
+  if (path !== undefined) {
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    file =
+      text === undefined
+        ? { ...none, faults: [`--config: there is no file ${path}`] }
+        : readConfigFile(path, text, known);
+  }
+  const flags = readFlags(argv, known, others);
+  const dotEnvFile = join(folder, '.env');
+  const dotEnv = existsSync(dotEnvFile) ? parseDotEnv(readFileSync(dotEnvFile, 'utf8')) : {};
+  // What fleet/run.mjs took from the fleet of this machine, since nothing else set it.
+  const joined = new Set(listed(process.env['MAILFLEET_JOINED'] ?? ''));
+  const environment: Record<string, string> = {};
+  const from: Record<string, ValueSource> = {};
+  const lay = (values: Source, source: ValueSource): void => {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined || value === '') continue;
+      environment[name] = value;
+      // A file with a secret is the secret, and wins over one that lies beneath.
+      if (name.endsWith('_FILE')) Reflect.deleteProperty(environment, name.slice(0, -'_FILE'.length));
+      from[name] = source;
+    }
+  };
+  const own = Object.entries(process.env);
+  lay(Object.fromEntries(own.filter(([name]) => joined.has(name))), 'npm start');
+  lay(file.values, 'file');
+  lay(dotEnv, '.env');
+  lay(Object.fromEntries(own.filter(([name]) => !joined.has(name))), 'environment');
+  lay(flags.values, 'flag');
+  return {
+    source: environment,
+    from,
+    notices: [...file.notices, ...flags.notices],
+    faults: [...file.faults, ...flags.faults],
+  };
+};
+
+/**
+ * The named groups from the environment of this process, with `.env` of the working directory beneath it; with `argv` also
+ * from the file that `--config` names and from flags. What the user should know is said on stderr.
+ */
+export const readEnv = <S extends Shape>(shape: S, argv: readonly string[] = []): Values<S> => {
+  const { source, notices, faults } = layeredSettings(argv);
+  for (const notice of notices) process.stderr.write(`${notice}\n`);
+  const checked = checkEnv(shape, source);
+  const all = [...faults, ...('faults' in checked ? checked.faults : [])];
+  if ('faults' in checked || all.length > 0) throw faultySettings(all);
+  return checked.values;
 };
