@@ -27,6 +27,9 @@ const charactersPerRecord = 900_000;
 const mostWaiting = 100_000;
 // A flush that Kafka does not answer must not keep those behind it waiting for its deadline and their own.
 const longestTurnMs = 50;
+// Clients that were answered together ask again together: without this the first of them would leave alone, and all the
+// others wait for two answers of Kafka.
+const lingerMs = 2;
 
 // FNV-1a: any even spread will do, as long as one domain's events stay together.
 const laneOf = (domain: string, lanes: number): number => {
@@ -83,20 +86,18 @@ export const createDomainEvents = ({ publisher, topic, producer }: DomainEventsD
   let waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   let isTaken = false;
   const flush = (): void => {
-    isTaken = true;
     const [sums, told] = [waiting, waiters];
     waiting = sumsOf();
     waiters = [];
-    let timer: NodeJS.Timeout | undefined = undefined;
     let isOver = false;
     const next = (): void => {
       if (isOver) return;
       isOver = true;
       clearTimeout(timer);
       isTaken = false;
-      if (waiters.length > 0) flush();
+      if (waiters.length > 0) begin();
     };
-    timer = setTimeout(next, longestTurnMs);
+    const timer = setTimeout(next, longestTurnMs);
     publish(sums)
       .then(
         () => {
@@ -108,6 +109,10 @@ export const createDomainEvents = ({ publisher, topic, producer }: DomainEventsD
       )
       .finally(next);
   };
+  const begin = (): void => {
+    isTaken = true;
+    setTimeout(flush, lingerMs);
+  };
 
   return {
     publish,
@@ -118,7 +123,7 @@ export const createDomainEvents = ({ publisher, topic, producer }: DomainEventsD
       return new Promise((resolve, reject) => {
         waiting.add(domain, type, 1);
         waiters.push({ resolve, reject });
-        if (!isTaken) flush();
+        if (!isTaken) begin();
       });
     },
   };

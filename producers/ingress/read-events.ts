@@ -25,6 +25,20 @@ const sentence = (message: string, path: readonly PropertyKey[]): string =>
 
 type Fault = Omit<BadLine, 'line'>;
 
+// Nearly every line has this form and no other; the schema would take most of the time.
+const isPlain = (json: unknown): json is { readonly domain: string; readonly type: 'delivered' | 'bounced' } => {
+  if (typeof json !== 'object' || json === null || !('domain' in json) || !('type' in json)) return false;
+  for (const name in json) if (name !== 'domain' && name !== 'type') return false;
+  return (
+    typeof json.domain === 'string' &&
+    json.domain.length > 0 &&
+    json.domain.length <= 1_000 &&
+    (json.type === 'delivered' || json.type === 'bounced')
+  );
+};
+
+const badDomain: Fault = { detail: 'domain: is not a domain name', isMalformed: false };
+
 /** The event of a line, or what is wrong with it. */
 const readEvent = (text: string): { readonly event: z.infer<typeof domainEventLine> } | { readonly fault: Fault } => {
   let json: unknown;
@@ -32,6 +46,10 @@ const readEvent = (text: string): { readonly event: z.infer<typeof domainEventLi
     json = JSON.parse(text);
   } catch {
     return { fault: { detail: 'is not JSON', isMalformed: true } };
+  }
+  if (isPlain(json)) {
+    const domain = normaliseDomain(json.domain);
+    return domain === undefined ? { fault: badDomain } : { event: { domain, type: json.type } };
   }
   const parsed = domainEventLine.safeParse(json);
   if (!parsed.success) {
@@ -44,9 +62,7 @@ const readEvent = (text: string): { readonly event: z.infer<typeof domainEventLi
     };
   }
   const domain = normaliseDomain(parsed.data.domain);
-  return domain === undefined
-    ? { fault: { detail: 'domain: is not a domain name', isMalformed: false } }
-    : { event: { ...parsed.data, domain } };
+  return domain === undefined ? { fault: badDomain } : { event: { ...parsed.data, domain } };
 };
 
 /**
