@@ -9,11 +9,6 @@ export interface LoadResult {
   readonly lastFault: string | undefined;
 }
 
-export interface LoadProgress {
-  readonly done: number;
-  readonly failed: number;
-}
-
 /**
  * Sends numbers 0 to `count` - 1 from `concurrency` clients, each one after the other, and measures every one. `send` rejects
  * where it failed; that counts, and the load goes on. `nowMs` is a clock that never goes back.
