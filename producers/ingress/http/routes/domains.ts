@@ -61,12 +61,18 @@ export const domainRoutes = (app: RouteApp, context: IngressContext): void => {
     },
     async (request) => {
       const { status, search, limit, after } = request.query;
+      const last = after === undefined ? undefined : normaliseDomain(after);
+      if (after !== undefined && last === undefined) {
+        throw new HttpProblem(422, 'The request cannot be processed', {
+          errors: [{ pointer: '/querystring/after', detail: 'is not a domain name' }],
+        });
+      }
       const wanted = search === undefined ? undefined : readSearch(search);
       if (search !== undefined && wanted === undefined) return { data: [], hasMore: false };
       const rows = await listDomains(context.pool, {
         statuses: status === undefined ? verdicts : [status],
         search: wanted,
-        after: after === undefined ? undefined : (normaliseDomain(after) ?? after.replaceAll('\u0000', '')),
+        after: last,
         limit: limit + 1,
       });
       const by = await threshold();

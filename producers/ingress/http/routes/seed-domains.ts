@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { anyDomainText } from '../../../../shared/contracts/address-text.ts';
 import { seedFault, seedStats, seedVerdict } from '../../../../shared/contracts/domains-api.ts';
 import { loadTotals } from '../../../../shared/db/domain-totals.ts';
 import { normaliseDomain } from '../../../../shared/domain/domain-name.ts';
@@ -8,7 +9,7 @@ import type { IngressContext } from '../ingress-context.ts';
 import { problemSchema } from '../problem.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
 
-const params = z.object({ domain: z.string() });
+const params = z.object({ domain: anyDomainText });
 const refuse = (reply: FastifyReply): FastifyReply =>
   reply
     .status(400)

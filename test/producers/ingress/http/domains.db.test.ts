@@ -188,6 +188,7 @@ describe('GET /v1/domains', () => {
     for (const bad of ['status=maybe', 'limit=0', 'limit=1001', 'search=', 'search=%00'])
       expect((await ask('GET', `/v1/domains?${bad}`)).statusCode).toBe(422);
     expect((await ask('GET', '/v1/domains?other=1')).statusCode).toBe(400);
+    expect((await ask('GET', '/v1/domains?after=-a')).statusCode).toBe(422);
     expect((await ask('GET', '/v1/domains?after=%00%ff')).statusCode).toBeLessThan(500);
   });
 });
