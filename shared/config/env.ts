@@ -384,7 +384,8 @@ export const layeredSettings = (
       if (value === undefined || value === '') continue;
       environment[name] = value;
       // A file with a secret is the secret, and wins over one that lies beneath.
-      if (name.endsWith('_FILE')) Reflect.deleteProperty(environment, name.slice(0, -'_FILE'.length));
+      const secret = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name;
+      if (secret !== name && !values[secret]) Reflect.deleteProperty(environment, secret);
       from[name] = source;
     }
   };
@@ -409,6 +410,8 @@ export const layeredSettings = (
 export const readEnv = <S extends Shape>(shape: S, argv: readonly string[] = []): Values<S> => {
   const { source, notices, faults } = layeredSettings(argv);
   for (const notice of notices) process.stderr.write(`${notice}\n`);
+  // SDKs look for credentials of theirs in the environment themselves.
+  for (const [name, value] of Object.entries(source)) process.env[name] ??= value;
   const checked = checkEnv(shape, source);
   const all = [...faults, ...('faults' in checked ? checked.faults : [])];
   if ('faults' in checked || all.length > 0) throw faultySettings(all);
