@@ -35,6 +35,7 @@ export const createBenchFleet = async (stores: Stores, databaseUrl: string): Pro
   const names = {
     KAFKA_EMAIL_TOPIC: `${prefix}.email-send`,
     KAFKA_DELIVERY_TOPIC: `${prefix}.delivery-events`,
+    KAFKA_VERDICT_TOPIC: `${prefix}.domain-verdicts`,
     ...Object.fromEntries(
       Object.keys(kafkaEnv)
         .filter((name) => name.startsWith('WEBHOOK_TOPIC_'))

@@ -10,9 +10,17 @@ import { asTable, describeMachine } from './report.ts';
 import { smtpThroughput } from './smtp-throughput.ts';
 import { startStores } from './stores.ts';
 import { summarise, type Summary } from './summary.ts';
+import { postEvents, putEvents } from './take-events.ts';
 import { wholePath } from './whole-path.ts';
 
-const benchmarks: readonly Benchmark[] = [countDomainEvents, wholePath, smtpThroughput, acceptRequests];
+const benchmarks: readonly Benchmark[] = [
+  countDomainEvents,
+  wholePath,
+  smtpThroughput,
+  acceptRequests,
+  putEvents,
+  postEvents,
+];
 const resultsFile = join(packageRoot, 'bench', 'results', 'latest.json');
 
 const usage = `usage: npm run bench [-- options] [name…]

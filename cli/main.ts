@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { cliEnv, readEnv } from '../shared/config/env.ts';
 import { apiAt, CommandFailed, exitCodes, type Api } from './api.ts';
+import { configCommands } from './commands/config.ts';
 import { dlqCommands } from './commands/dlq.ts';
 import { messageCommands } from './commands/messages.ts';
 import type { Terminal } from './terminal.ts';
@@ -39,6 +40,7 @@ const api = (): Api => {
 
 messageCommands(program, api, terminal, () => new Date());
 dlqCommands(program, api, terminal);
+configCommands(program, terminal);
 // Options of the program may stand behind the command too.
 for (const command of program.commands.flatMap((group) => [group, ...group.commands])) {
   command

@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import colors from 'picocolors';
 import { z } from 'zod';
-import { domainAnswer, requestAnswer } from '../shared/contracts/api.ts';
+import { requestAnswer } from '../shared/contracts/api.ts';
+import { domainAnswer } from '../shared/contracts/domains-api.ts';
 import { weightsAnswer } from '../shared/contracts/routing-api.ts';
 import { isFinal, messageStates } from '../shared/domain/message-state.ts';
 import { demoRequest } from './demo-request.ts';

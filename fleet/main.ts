@@ -13,13 +13,15 @@ import { givenKafka, localKafka } from './services/kafka.ts';
 import { embeddedPostgres, givenPostgres } from './services/postgres.ts';
 import type { Service } from './services/service.ts';
 import { runDemo } from './demo.ts';
-import { composeSettings, readEnvironment, type FleetSettings } from './settings.ts';
+import { composeSettings, readLayers, type FleetSettings } from './settings.ts';
 import { supervise } from './supervise.ts';
 import { welcome } from './welcome.ts';
 
 export interface StartOptions {
   readonly demo: boolean;
   readonly demoSize: number;
+  /** Flags that are settings, and `--config`. */
+  readonly settings: readonly string[];
 }
 
 // npm passes Ctrl-C on to us although the terminal has sent it already: two signals, one wish.
@@ -127,8 +129,14 @@ const runFleet = async (
  */
 export const startFleet = async (options: StartOptions): Promise<number> => {
   let settings: FleetSettings;
+  const { source, notices, faults } = readLayers(options.settings);
+  for (const notice of notices) console.error(notice);
+  if (faults.length > 0) {
+    console.error(`${faults.map((fault) => `${colors.red('✗')} ${fault}`).join('\n')}\n(npm start -- --help)`);
+    return 2;
+  }
   try {
-    settings = composeSettings(readEnvironment());
+    settings = composeSettings(source);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(`${colors.red('✗')} ${error.message}`);

@@ -36,7 +36,8 @@ if (!existsSync(program)) fail(`there is no program ${found.entry}`);
 // is in bench or test has stores of its own, or needs none.
 if (process.env.NODE_ENV !== 'production' && !/^(bench|test)\//.test(found.entry)) {
   const { joinLocalFleet } = await import('../dist/fleet/settings.js');
-  Object.assign(process.env, await joinLocalFleet());
+  const joined = await joinLocalFleet(found.given);
+  Object.assign(process.env, joined, { MAILFLEET_JOINED: Object.keys(joined).join(',') });
 }
 
 // The seed needs tables and nothing else of a fleet.

@@ -1,16 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseEnv as parseEnvFile } from 'node:util';
 import { z } from 'zod';
 import {
   adminEnv,
   grpcEnv,
   httpEnv,
   kafkaEnv,
+  layeredSettings,
+  openEnv,
   parseEnv,
   postgresEnv,
   simulatorEnv,
   smtpInEnv,
+  type LayeredSettings,
   usualGrpcPort,
 } from '../shared/config/env.ts';
 import { packageRoot } from '../shared/config/package-root.ts';
@@ -40,6 +41,7 @@ export const fleetEnv = {
 
 const allEnv = {
   ...fleetEnv,
+  ...openEnv,
   HOST: httpEnv.HOST,
   PORT: httpEnv.PORT,
   GRPC_PORT: grpcEnv.GRPC_PORT,
@@ -93,11 +95,16 @@ export interface FleetSettings {
 const isSet = (source: Environment, name: string): boolean =>
   [source[name], source[`${name}_FILE`]].some((value) => value !== undefined && value !== '');
 
-/** `.env` of the package, with the variables of this process above it. */
-export const readEnvironment = (): Environment => {
-  const file = join(packageRoot, '.env');
-  return existsSync(file) ? { ...parseEnvFile(readFileSync(file, 'utf8')), ...process.env } : process.env;
-};
+/** `.env` of the package, with the variables of this process above it; beneath and above these, what `argv` says. */
+export const readEnvironment = (argv: readonly string[] = []): Environment => readLayers(argv).source;
+
+/** The same, with what was wrong with it and what the user should know. */
+export const readLayers = (argv: readonly string[], others?: RegExp): LayeredSettings =>
+  layeredSettings(argv, {
+    folder: packageRoot,
+    more: Object.keys(fleetEnv),
+    ...(others === undefined ? {} : { others }),
+  });
 
 /**
  * None in production, where a certificate file is refused; none beside a signing key of one's own, whose certificate only
@@ -233,8 +240,8 @@ export const composeSettings = (
 };
 
 /** What a process that is started alone lacks to join the fleet that `npm start` keeps on this machine; none, nothing. */
-export const joinLocalFleet = async (): Promise<Readonly<Record<string, string>>> => {
-  const source = readEnvironment();
+export const joinLocalFleet = async (argv: readonly string[] = []): Promise<Readonly<Record<string, string>>> => {
+  const source = readEnvironment(argv);
   const home = resolve(packageRoot, source['MAILFLEET_HOME'] || defaultHome);
   if (livingSupervisor(join(home, 'fleet.json')) === undefined) return {};
   const { environment, adminPort } = composeSettings(source);

@@ -1,12 +1,16 @@
 // In:  what became of messages, and counts of deliveries and bounces by domain.
-// Out: one transaction a batch - events once each, message states, statistics of ESPs and senders, domain counters, the offset fence.
-// On redelivery: the fence drops what was counted, the events' key what was stored; nothing changes twice.
+// Out: one transaction a batch - events once each, message states, statistics of ESPs and senders, domain counters and verdicts, what
+//      is told of them (outbox), the offset fence.
+// On redelivery: the fence drops what was counted, the events' key what was stored, a producer's mark what it sent again.
 import type { DeliveryRecord } from '../../shared/contracts/delivery.ts';
 import type { Topic } from '../../shared/contracts/topics.ts';
 import { lockFence, moveFence } from '../../shared/db/consumer-offsets.ts';
 import type { Database, Pool } from '../../shared/db/connect.ts';
 import { addToDomains, catchAllDomains } from '../../shared/db/domain-counters.ts';
+import { notifyVerdicts } from '../../shared/db/judged.ts';
+import { writeOutbox, type OutboxRecord } from '../../shared/db/outbox.ts';
 import { addDelays } from '../../shared/db/outcome-delays.ts';
+import { loadMarks, moveMarks } from '../../shared/db/producer-marks.ts';
 import { addSenderStatistics, senderFold } from '../../shared/db/sender-statistics.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
 import {
@@ -23,7 +27,10 @@ import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { done, reject } from '../../shared/runtime/outcome.ts';
 import { checkFence } from './check-fence.ts';
 import { suppressByEvents } from './consumer-suppressions.ts';
+import { ownMs, type Teller } from './consumer-tell.ts';
+import { dropRepeats, producersOf } from './drop-repeats.ts';
 import { addStored, changeMessage, foldRecords, needsHistory, type StorableEvent } from './fold-events.ts';
+import { verdictRecords } from './verdict-records.ts';
 
 export interface DeliveryEventsDeps {
   readonly topic: Topic<DeliveryRecord>;
@@ -32,8 +39,10 @@ export interface DeliveryEventsDeps {
   readonly metrics: Metrics;
   /** The number that an operator raises when a topic was made anew. */
   readonly epoch: number;
-  /** More deliveries than this, and no bounce, make a domain a catch-all. */
+  /** More deliveries than this, and no bounce, make a domain a catch-all; until the fleet has a stored threshold. */
   readonly deliveredThreshold: number;
+  readonly verdictTopic: string;
+  readonly tell: Teller['tell'];
 }
 
 // Late bounces can lack our ids, and some ESPs name only their call: the recipient tells the rest.
@@ -77,11 +86,7 @@ const storeEvents = async (db: Database, events: readonly StorableEvent[]): Prom
 // What a message can only be once, and what its silence is measured against.
 const settlingOutcomes: ReadonlySet<string> = new Set(['delivered', 'bounced', 'failed']);
 
-const changeMessages = async (
-  db: Database,
-  fresh: readonly StorableEvent[],
-  deliveredThreshold: number,
-): Promise<void> => {
+const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Promise<void> => {
   const byMessage = new Map<string, StorableEvent[]>();
   for (const event of fresh) {
     if (event.messageId === undefined) continue;
@@ -102,7 +107,6 @@ const changeMessages = async (
   const catchAlls = await catchAllDomains(
     db,
     fresh.flatMap(({ event }) => (event.type === 'delivered' ? event.domain : [])),
-    deliveredThreshold,
   );
   const statistics = statisticsFold();
   const senders = senderFold();
@@ -130,7 +134,8 @@ const changeMessages = async (
 };
 
 /** The consumer that learns what became of messages. */
-export const deliveryEvents = ({ topic, pool, log, metrics, epoch, deliveredThreshold }: DeliveryEventsDeps) => {
+export const deliveryEvents = (deps: DeliveryEventsDeps) => {
+  const { topic, pool, log, metrics, epoch, deliveredThreshold, verdictTopic } = deps;
   const skippedRecords = metrics.counter('records_skipped_total', 'Offsets that were gone before they were counted.', [
     'topic',
   ]);
@@ -148,7 +153,7 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch, deliveredThre
         topicEpoch: `${context.cluster}:${epoch}`,
         partition: context.partition,
       };
-      const bad = await pool.transaction(async (db) => {
+      const { bad, outbox } = await pool.transaction(async (db) => {
         const { fresh, next, skipped } = checkFence(await lockFence(db, key), records, context.highWatermark);
         if (skipped > 0n) {
           skippedRecords({ topic: context.topic }, Number(skipped));
@@ -158,22 +163,34 @@ export const deliveryEvents = ({ topic, pool, log, metrics, epoch, deliveredThre
           );
         }
         const place = `${key.topicEpoch}:${key.topic}:${key.partition}`;
-        const folded = foldRecords(fresh, place);
+        const { kept, moved } = dropRepeats(fresh, await loadMarks(db, key, producersOf(fresh)));
+        const folded = foldRecords(kept, place);
         const stored = await storeEvents(db, await withMessages(db, folded.storable));
-        await changeMessages(db, stored, deliveredThreshold);
+        await changeMessages(db, stored);
         await suppressByEvents(db, stored);
         addStored(folded.counts, stored);
-        await addToDomains(
+        const changes = await addToDomains(
           db,
           [...folded.counts].map(([domain, count]) => ({ domain, ...count })),
+          { shard: context.partition, deliveredThreshold },
         );
+        await notifyVerdicts(
+          db,
+          changes.map(({ domain }) => domain),
+        );
+        // Whatever else a transaction decides and others are to hear of goes into the same rows.
+        const told: readonly OutboxRecord[] = [...verdictRecords(verdictTopic, changes)];
+        const rows = await writeOutbox(db, told, ownMs);
+        await moveMarks(db, key, moved);
         await moveFence(db, key, next);
         counted({ kind: 'stored' }, stored.length);
         counted({ kind: 'repeated' }, folded.storable.length - stored.length);
+        counted({ kind: 'sent-again' }, fresh.length - kept.length);
         // One that was counted in vain before may not have reached the dead letters then: those store it once.
         const repeated = foldRecords(records.slice(0, records.length - fresh.length), place);
-        return new Set([...repeated.bad, ...folded.bad]);
+        return { bad: new Set([...repeated.bad, ...folded.bad]), outbox: rows };
       });
+      deps.tell(outbox);
       return records.map((record) =>
         bad.has(record.offset) ? reject('bad-domain', 'An event names a domain that is none.') : done(),
       );

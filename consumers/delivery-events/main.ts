@@ -6,9 +6,13 @@ import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
+import { runTicker } from '../../shared/runtime/run-ticker.ts';
+import { createTeller } from './consumer-tell.ts';
 import { deliveryEvents } from './consumer.ts';
+import { thresholdTicker } from './ticker-threshold.ts';
 
-const env = readEnv({ ...kafkaEnv, ...postgresEnv, ...domainEnv, ...adminEnv, ...logEnv, ...workerEnv });
+const groups = { ...kafkaEnv, ...postgresEnv, ...domainEnv, ...adminEnv, ...logEnv, ...workerEnv };
+const env = readEnv(groups, process.argv.slice(2));
 
 await runProcess('delivery-events', env, async (scope) => {
   const { log, metrics, onClose } = scope;
@@ -25,13 +29,33 @@ await runProcess('delivery-events', env, async (scope) => {
     deadlineMs: 30_000,
   });
   onClose('publisher', () => publisher.close());
+  const topics = topicsOf(env);
+  const verdictTopic = topics.verdicts.name;
+  const { DELIVERED_THRESHOLD: deliveredThreshold } = env;
+  // Judging all domains takes longer than a statement usually may.
+  const patient = connectPostgres(
+    env.DATABASE_URL,
+    1,
+    (error) => {
+      log.warn({ err: error }, 'an idle connection to Postgres was lost');
+    },
+    { statementMs: 600_000 },
+  );
+  onClose('Postgres for judging', () => patient.end());
+  runTicker(thresholdTicker({ pool: patient, deliveredThreshold, verdictTopic, log }), scope);
+  const teller = createTeller(pool, publisher, (error) => {
+    scope.fail(error);
+  });
+  onClose('told records', () => teller.close());
   const definition = deliveryEvents({
-    topic: topicsOf(env).delivery,
+    topic: topics.delivery,
     pool,
     log,
     metrics,
     epoch: env.KAFKA_EPOCH,
-    deliveredThreshold: env.DELIVERED_THRESHOLD,
+    deliveredThreshold,
+    verdictTopic,
+    tell: teller.tell,
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);
 });

@@ -24,6 +24,7 @@ import {
   decisionsTicker,
   dueTicker,
   keyPurge,
+  markPurge,
   outboxTicker,
   partitionsTicker,
   reaper,
@@ -64,6 +65,7 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(bucketPurge(deps), scope);
   runTicker(callPurge(deps), scope);
   runTicker(codeCleanup(deps, 1_000 * (env.OTP_CLEANUP_SECONDS ?? 60 * env.OTP_CLEANUP_MINUTES)), scope);
+  runTicker(markPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
   const days = {
     bodies: env.RETENTION_BODY_DAYS,

@@ -18,6 +18,7 @@ import { purgeKeys } from '../../shared/db/idempotency.ts';
 import { cleanUpCodes } from '../../shared/db/one-time-codes.ts';
 import { removeOutbox, takeOutbox } from '../../shared/db/outbox.ts';
 import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts';
+import { purgeMarks } from '../../shared/db/producer-marks.ts';
 import { purgeRateBuckets } from '../../shared/db/rate-buckets.ts';
 import { thinDecisions } from '../../shared/db/thin-decisions.ts';
 import { unknownWindowMs } from '../../shared/domain/next-attempt.ts';
@@ -149,6 +150,16 @@ export const callPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'call-purge',
   everyMs: 600_000,
   tick: async () => (await purgeCalls(pool, callHours, full)) >= full,
+});
+
+// Topics keep records for seven days: nothing that such a producer sent twice can come any more.
+const markDays = 9;
+
+/** Forgets the marks of producers that are gone. */
+export const markPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
+  name: 'mark-purge',
+  everyMs: 3_600_000,
+  tick: async () => (await purgeMarks(pool, markDays, full)) >= full,
 });
 
 /** Thins the history of weights, a thousand decisions at a time; a pass goes on where the last tick stopped. */

@@ -1,5 +1,6 @@
 // Who may come in, whichever door it is: the key, its scope, and how often it and its address ask.
 import type { Scope } from '../../shared/contracts/accounts-api.ts';
+import { adminAccountId } from '../../shared/domain/account.ts';
 import { admitRequest, orTooMany } from './caller-limits.ts';
 import { isFleetAdmin, type Caller, type KeyCheck } from './check-key.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -55,10 +56,17 @@ export const authenticate = async ({ key, address, onUncounted }: Asking, guards
 /** Before anything of a body is read: who asks, whether they may, and whether it is not too much. Throws `Refusal`. */
 export const admitCaller = async (
   asking: Asking,
-  access: { readonly scope: Scope; readonly of: 'any account' | 'the fleet' },
+  access: {
+    readonly scope: Scope;
+    /** A key of any account; one of the fleet's own account; or of that, and with the scope `admin` as well. */
+    readonly of: 'any account' | "the fleet's account" | 'the fleet';
+  },
   guards: Guards,
 ): Promise<Caller> => {
   const caller = await authenticate(asking, guards);
+  if (access.of === "the fleet's account" && caller.accountId !== adminAccountId) {
+    throw new Refusal('not-allowed', "This concerns the whole fleet: it needs a key of the fleet's own account.");
+  }
   if (access.of === 'the fleet' && !isFleetAdmin(caller)) {
     throw new Refusal('not-allowed', 'This concerns the whole fleet: it needs a key of its administrators.');
   }

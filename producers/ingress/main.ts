@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import {
   adminEnv,
@@ -8,6 +9,7 @@ import {
   httpEnv,
   kafkaEnv,
   logEnv,
+  openEnv,
   postgresEnv,
   readEnv,
   grpcEnv,
@@ -16,6 +18,7 @@ import {
   senderEnv,
   smtpInEnv,
   usualGrpcPort,
+  verdictEnv,
   weightEnv,
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
@@ -24,6 +27,9 @@ import { findUsableKeys, noteKeyUse } from '../../shared/db/api-keys.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { listenTo } from '../../shared/db/listen.ts';
+import { loadVerdict } from '../../shared/db/domain-counters.ts';
+import { verdictsChannel } from '../../shared/db/judged.ts';
+import { durationMs } from '../../shared/domain/duration.ts';
 import { leaseRates } from '../../shared/db/rate-buckets.ts';
 import { configuredEsps, webhookAccounts } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
@@ -34,6 +40,7 @@ import { unsubscribeKey } from '../../shared/domain/unsubscribe-link.ts';
 import { createKeyCheck } from './check-key.ts';
 import { codeSettings } from './code-settings.ts';
 import { startGrpc } from './grpc/server.ts';
+import { createDomainEvents } from './domain-events.ts';
 import { buildApp, usualLimits } from './http/app.ts';
 import type { IngressContext } from './http/ingress-context.ts';
 import { createKeyUses } from './key-uses.ts';
@@ -41,11 +48,15 @@ import { smtpInSettings } from './smtp/smtp-in-settings.ts';
 import { startSmtp } from './smtp/server.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { createRecentRequests } from './recent-requests.ts';
+import { createRequestStats } from './request-stats.ts';
+import { createVerdictCache } from './verdict-cache.ts';
 
-const env = readEnv({
+const groups = {
   ...kafkaEnv,
   ...postgresEnv,
   ...httpEnv,
+  ...openEnv,
+  ...verdictEnv,
   ...secretsEnv,
   ...otpEnv,
   ...senderEnv,
@@ -58,7 +69,8 @@ const env = readEnv({
   ...blobEnv,
   ...adminEnv,
   ...logEnv,
-});
+};
+const env = readEnv(groups, process.argv.slice(2));
 
 await runProcess('ingress', env, async (scope) => {
   const { log, health, metrics, onClose } = scope;
@@ -78,6 +90,18 @@ await runProcess('ingress', env, async (scope) => {
   const listener = listenTo(env.DATABASE_URL, accountsChannel, keys.forget);
   onClose('listener', () => listener.close());
 
+  const looked = metrics.counter('verdict_lookups_total', 'Verdicts of domains that were asked for.', ['from']);
+  const verdicts = createVerdictCache({
+    load: (domain) => loadVerdict(pool, domain),
+    isOn: env.VERDICT_CACHE,
+    ttlMs: durationMs(env.VERDICT_CACHE_TTL),
+    onLookUp: (from) => {
+      looked({ from });
+    },
+  });
+  const verdictListener = listenTo(env.DATABASE_URL, verdictsChannel, verdicts.forget, verdicts.listening);
+  onClose('listener of verdicts', () => verdictListener.close());
+
   health.ready('kafka', false);
   const publisher = createPublisher({
     brokers: env.KAFKA_BROKERS,
@@ -94,10 +118,16 @@ await runProcess('ingress', env, async (scope) => {
   const esps = configuredEsps(env);
   for (const esp of esps) onClose(`ESP ${esp.name}`, () => esp.close());
 
+  const topics = topicsOf(env);
   const context: IngressContext = {
     publisher,
     pool,
-    topics: topicsOf(env),
+    topics,
+    verdicts,
+    domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
+    requestStats: createRequestStats(),
+    hasMetrics: env.METRICS_ENABLED,
+    isOpen: env.AUTH_OPEN,
     recent: createRecentRequests(),
     blobs: createBlobStore(env),
     metrics,
@@ -126,14 +156,21 @@ await runProcess('ingress', env, async (scope) => {
     newId: (prefix) => `${prefix}${uuidV7()}`,
     codes: codeSettings(env),
   };
-  const app = await buildApp(context, log, { ...usualLimits, maxBodyBytes: env.MAX_BODY_BYTES });
+  const app = await buildApp(context, log, {
+    ...usualLimits,
+    maxBodyBytes: env.MAX_BODY_BYTES,
+    requestTimeoutMs: durationMs(env.HTTP_REQUEST_TIMEOUT),
+    idleTimeoutMs: durationMs(env.HTTP_IDLE_TIMEOUT),
+  });
+  if (env.AUTH_OPEN)
+    log.warn('AUTH_OPEN is on: whoever reaches this machine’s own address needs no key on the seeds’ routes');
   await publisher.connect();
   await app.listen({ host: env.HOST, port: env.PORT });
   onClose('HTTP', () => app.close());
   health.ready('http', true);
   const grpcPort = env.GRPC_PORT ?? usualGrpcPort;
   if (grpcPort > 0) {
-    const settings = { host: env.HOST, port: grpcPort, maxBytes: env.MAX_BODY_BYTES, isOpen: false, log };
+    const settings = { host: env.HOST, port: grpcPort, maxBytes: env.MAX_BODY_BYTES, isOpen: env.AUTH_OPEN, log };
     const grpc = await startGrpc(context, { ...context, ...settings });
     onClose('gRPC', () => grpc.close());
     grpc.setServing(true);

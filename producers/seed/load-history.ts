@@ -1,6 +1,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { BulkConnection } from '../../shared/db/copy-rows.ts';
 import { addToDomains } from '../../shared/db/domain-counters.ts';
+import { usualThreshold } from '../../shared/domain/judge-domain.ts';
 import { addStatistics } from '../../shared/db/statistics.ts';
 import { createCounts } from './counts.ts';
 import { decisionRows, historyRows, type TableRows } from './rows.ts';
@@ -71,7 +72,8 @@ export const loadHistory = async (
   }
   note('esp_statistics', statistics.length);
   const domains = counts.domains();
-  await addToDomains(connection, domains);
+  // A process that counts judges them by the fleet's threshold when it starts, if none has yet.
+  await addToDomains(connection, domains, { shard: -2, deliveredThreshold: usualThreshold });
   note('domain_counters', domains.length);
   return Object.fromEntries(written);
 };

@@ -1,8 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { parseEnv as parseDotEnv } from 'node:util';
 import { z } from 'zod';
+import { durationMs } from '../domain/duration.ts';
+import { usualThreshold } from '../domain/judge-domain.ts';
+import { isLoopback } from '../domain/loopback.ts';
 import { weightPolicies } from '../domain/weigh-esps.ts';
 import { ConfigError } from '../errors.ts';
+import { configFileOf, readConfigFile, readFlags, type ReadLayer } from './layers.ts';
 
 // The one reader of the environment. Each group belongs to one concern; a process names the groups that it needs, so it
 // never refuses to start over a setting that is not its own. `.env.example` is held to these groups by a test.
@@ -13,6 +19,12 @@ const flag = (fallback: boolean) =>
   z
     .enum(['0', '1', 'true', 'false', 'on', 'off'])
     .transform((value) => value === '1' || value === 'true' || value === 'on')
+    .default(fallback);
+/** As text, so that documents and `config print` show what was written; `durationMs` reads it. */
+const duration = (fallback: string) =>
+  z
+    .string()
+    .refine((text) => durationMs(text) > 0, { error: 'must be a time such as 500ms, 30s, 5m or 1h' })
     .default(fallback);
 const optional = z.string().min(1).optional();
 const optionalUrl = z.url().optional();
@@ -40,6 +52,7 @@ export const kafkaEnv = {
   WEBHOOK_TOPIC_SOCKETLABS: topicName('webhook-socketlabs'),
   WEBHOOK_TOPIC_SES: topicName('webhook-ses'),
   KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
+  KAFKA_VERDICT_TOPIC: topicName('domain-verdicts'),
 };
 
 export const postgresEnv = { DATABASE_URL: z.string().min(1) };
@@ -67,7 +80,12 @@ export const httpEnv = {
     ),
   ADDRESS_REQUESTS_PER_MINUTE: count(600_000),
   ADDRESS_FAILURES_PER_MINUTE: count(600),
+  HTTP_REQUEST_TIMEOUT: duration('15s'),
+  HTTP_IDLE_TIMEOUT: duration('30s'),
 };
+
+/** For what existing clients of the seeds speak to: routes of theirs, gRPC. */
+export const openEnv = { AUTH_OPEN: flag(false) };
 
 /** No process starts with a short secret; in production, none with one that can be guessed either. */
 const secret = z.string().refine((text) => Buffer.byteLength(text) >= 32, { error: 'must have 32 bytes or more' });
@@ -169,7 +187,10 @@ export const healthEnv = {
   HEALTH_ROUND_SECONDS: count(5),
 };
 
-export const domainEnv = { DELIVERED_THRESHOLD: count(1000) };
+export const domainEnv = { DELIVERED_THRESHOLD: count(usualThreshold) };
+
+/** The cache in front of questions for verdicts. */
+export const verdictEnv = { VERDICT_CACHE: flag(true), VERDICT_CACHE_TTL: duration('5m') };
 
 export const blobEnv = {
   /** Folder for content above 256 KiB; every process of the fleet must see the same one. */
@@ -270,6 +291,7 @@ export const envGroups = {
   postgresEnv,
   httpEnv,
   linkEnv,
+  openEnv,
   secretsEnv,
   otpEnv,
   otpCleanupEnv,
@@ -285,6 +307,7 @@ export const envGroups = {
   weightEnv,
   healthEnv,
   domainEnv,
+  verdictEnv,
   blobEnv,
   retentionEnv,
   sendgridEnv,
@@ -324,6 +347,18 @@ const productionFaults = (raw: Readonly<Record<string, string | undefined>>): re
       : [];
   });
 
+// Who needs no key is whoever reaches the port: nobody but this machine may.
+const openFaults = (isOpen: boolean, source: Source): readonly string[] => {
+  if (!isOpen) return [];
+  const host = source['HOST'] || '127.0.0.1';
+  return [
+    ...(isLoopback(host)
+      ? []
+      : [`AUTH_OPEN: needs no key of anybody, so HOST must be this machine alone (127.0.0.1), not ${host}`]),
+    ...(source['NODE_ENV'] === 'production' ? ['AUTH_OPEN: must not be on with NODE_ENV=production'] : []),
+  ];
+};
+
 /** The values of the named groups, or every fault by the variable's name, never with its value. */
 export const checkEnv = <S extends Shape>(
   shape: S,
@@ -336,6 +371,7 @@ export const checkEnv = <S extends Shape>(
     const name = String(issue.path[0]);
     faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
   }
+  faults.push(...openFaults(['1', 'true', 'on'].includes(raw['AUTH_OPEN'] ?? ''), source));
   if (source['NODE_ENV'] === 'production') faults.push(...productionFaults(raw));
   return faults.length > 0 || !parsed.success ? { faults } : { values: Object.freeze(parsed.data) as Values<S> };
 };
@@ -351,8 +387,84 @@ export const parseEnv = <S extends Shape>(shape: S, source: Source): Values<S> =
   return checked.values;
 };
 
-/** The environment of this process, with `.env` of the working directory beneath it. */
-export const readEnv = <S extends Shape>(shape: S): Values<S> => {
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  return parseEnv(shape, process.env);
+/** Where a value comes from, as `config print` says it. */
+export type ValueSource = 'default' | 'file' | '.env' | 'npm start' | 'environment' | 'flag';
+
+export interface LayeredSettings {
+  /** What is set, by whatever means; a later layer has won. */
+  readonly source: Source;
+  readonly from: Readonly<Record<string, ValueSource>>;
+  readonly notices: readonly string[];
+  readonly faults: readonly string[];
+}
+
+const settingNames = Object.values(envGroups).flatMap((group) => Object.keys(group));
+
+/**
+ * The settings of this process from all that may hold some: the file named by `--config`, then `.env` (of the folder) and the
+ * environment, then flags. `more`: names that are settings besides those of the groups here.
+ */
+export const layeredSettings = (
+  argv: readonly string[],
+  {
+    folder = '.',
+    more = [],
+    others,
+  }: { readonly folder?: string; readonly more?: readonly string[]; readonly others?: RegExp } = {},
+): LayeredSettings => {
+  const known = new Set([...settingNames, ...more]);
+  const none: ReadLayer = { values: {}, notices: [], faults: [] };
+  const path = configFileOf(argv);
+  let file = none;
+  if (path !== undefined) {
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    file =
+      text === undefined
+        ? { ...none, faults: [`--config: there is no file ${path}`] }
+        : readConfigFile(path, text, known);
+  }
+  const flags = readFlags(argv, known, others);
+  const dotEnvFile = join(folder, '.env');
+  const dotEnv = existsSync(dotEnvFile) ? parseDotEnv(readFileSync(dotEnvFile, 'utf8')) : {};
+  // What fleet/run.mjs took from the fleet of this machine, since nothing else set it.
+  const joined = new Set(listed(process.env['MAILFLEET_JOINED'] ?? ''));
+  const environment: Record<string, string> = {};
+  const from: Record<string, ValueSource> = {};
+  const lay = (values: Source, source: ValueSource): void => {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined || value === '') continue;
+      environment[name] = value;
+      // A file with a secret is the secret, and wins over one that lies beneath.
+      const secret = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name;
+      if (secret !== name && !values[secret]) Reflect.deleteProperty(environment, secret);
+      from[name] = source;
+    }
+  };
+  const own = Object.entries(process.env);
+  lay(Object.fromEntries(own.filter(([name]) => joined.has(name))), 'npm start');
+  lay(file.values, 'file');
+  lay(dotEnv, '.env');
+  lay(Object.fromEntries(own.filter(([name]) => !joined.has(name))), 'environment');
+  lay(flags.values, 'flag');
+  return {
+    source: environment,
+    from,
+    notices: [...file.notices, ...flags.notices],
+    faults: [...file.faults, ...flags.faults],
+  };
+};
+
+/**
+ * The named groups from the environment of this process, with `.env` of the working directory beneath it; with `argv` also
+ * from the file that `--config` names and from flags. What the user should know is said on stderr.
+ */
+export const readEnv = <S extends Shape>(shape: S, argv: readonly string[] = []): Values<S> => {
+  const { source, notices, faults } = layeredSettings(argv);
+  for (const notice of notices) process.stderr.write(`${notice}\n`);
+  // SDKs look for credentials of theirs in the environment themselves.
+  for (const [name, value] of Object.entries(source)) process.env[name] ??= value;
+  const checked = checkEnv(shape, source);
+  const all = [...faults, ...('faults' in checked ? checked.faults : [])];
+  if ('faults' in checked || all.length > 0) throw faultySettings(all);
+  return checked.values;
 };

@@ -27,17 +27,18 @@ export const addressText = headerText(998)
 /** A bare address, as it stands in a path. */
 export const bareAddressText = z.string().min(3).max(998).meta({ format: 'idn-email' });
 
+const domainShape = {
+  anyOf: [
+    { type: 'string', pattern: `^(?:${labels}){0,3}${label(62)}\\.?$` },
+    { type: 'string', format: 'idn-hostname' },
+  ],
+} as const;
+
 /** A domain name. */
-export const domainText = z
-  .string()
-  .min(1)
-  .max(1_000)
-  .meta({
-    anyOf: [
-      { type: 'string', pattern: `^(?:${labels}){0,3}${label(62)}\\.?$` },
-      { type: 'string', format: 'idn-hostname' },
-    ],
-  });
+export const domainText = z.string().min(1).max(1_000).meta(domainShape);
+
+/** A domain name where the route itself says what is wrong with one. */
+export const anyDomainText = z.string().meta(domainShape);
 
 /** An entry of an account's list of sender domains. */
 export const senderDomainText = z

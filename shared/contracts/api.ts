@@ -74,15 +74,3 @@ export const messageAnswer = z
       .nullable(),
   })
   .meta({ id: 'Message' });
-
-export const domainAnswer = z
-  .object({
-    domain: z.string(),
-    status: z.enum(['catch-all', 'not-catch-all', 'unknown']),
-    delivered: z.int(),
-    bounced: z.int(),
-    threshold: z.int(),
-    firstBounceAt: isoTime.nullable(),
-    updatedAt: isoTime.nullable(),
-  })
-  .meta({ id: 'Domain' });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deliveryRecord, type DeliveryRecord } from './delivery.ts';
 import { sendRecord, type SendRecord } from './email.ts';
+import { verdictRecord, type VerdictRecord } from './verdict.ts';
 
 /** A topic: the only list of them is `topicsOf`; the shell makes them from it, consumers take schema and name from it. */
 export interface Topic<T> {
@@ -29,6 +30,7 @@ export const webhookHeaders = {
 export interface TopicNames {
   readonly KAFKA_EMAIL_TOPIC: string;
   readonly KAFKA_DELIVERY_TOPIC: string;
+  readonly KAFKA_VERDICT_TOPIC: string;
   readonly WEBHOOK_TOPIC_SENDGRID: string;
   readonly WEBHOOK_TOPIC_POSTMARK: string;
   readonly WEBHOOK_TOPIC_SPARKPOST: string;
@@ -40,6 +42,8 @@ export interface Topics {
   readonly send: Readonly<Record<SendLane, Topic<SendRecord>>>;
   readonly webhook: Readonly<Record<WebhookEsp, Topic<Uint8Array>>>;
   readonly delivery: Topic<DeliveryRecord>;
+  /** What others read: the fleet only writes it. */
+  readonly verdicts: Topic<VerdictRecord>;
   /** The `.dead` of every topic that is read. */
   readonly dead: readonly Topic<Uint8Array>[];
   /** All of them. */
@@ -97,10 +101,23 @@ export const topicsOf = (names: TopicNames): Topics => {
     format: 'json',
     schema: deliveryRecord,
   };
+  const verdicts: Topic<VerdictRecord> = {
+    name: names.KAFKA_VERDICT_TOPIC,
+    partitions: 12,
+    retentionDays: 7,
+    format: 'json',
+    schema: verdictRecord,
+  };
   const read = [...Object.values(send), ...Object.values(webhook), delivery];
   const dead = read.map((topic) => deadTopic(topic.name));
-  return { send, webhook, delivery, dead, all: [...read, ...dead] };
+  return { send, webhook, delivery, verdicts, dead, all: [...read, verdicts, ...dead] };
 };
+
+/**
+ * Headers by which a producer numbers its records, so that one it sends again after a lost answer counts once: an id of the
+ * process (UUID), and a number that only grows within each key.
+ */
+export const producerHeaders = { producer: 'x-producer', sequence: 'x-sequence' } as const;
 
 /** Headers of a dead letter (`contract` §5): where it came from, and why it was given up. */
 export const deadLetterHeaders = {

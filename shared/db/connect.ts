@@ -48,14 +48,22 @@ const asFleetError = (error: unknown): unknown => {
 
 const ignoreUntilNextStatement = (): void => undefined;
 
-/** A pool of at most `size` connections with every timeout set; a client that timed out is thrown away, not reused. */
-export const connectPostgres = (databaseUrl: string, size: number, onIdleFault: (error: Error) => void): Pool => {
+/**
+ * A pool of at most `size` connections with every timeout set; `statementMs` is the longest that one statement may take. A client that
+ * timed out is thrown away, not reused.
+ */
+export const connectPostgres = (
+  databaseUrl: string,
+  size: number,
+  onIdleFault: (error: Error) => void,
+  { statementMs }: { readonly statementMs: number } = { statementMs: 10_000 },
+): Pool => {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: size,
     connectionTimeoutMillis: 5_000,
-    statement_timeout: 10_000,
-    query_timeout: 15_000,
+    statement_timeout: statementMs,
+    query_timeout: statementMs + 5_000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     application_name: 'mailfleet',

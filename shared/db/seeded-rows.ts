@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
+import { usualThreshold } from '../domain/judge-domain.ts';
 import type { Database } from './connect.ts';
+import { loadThreshold } from './domain-totals.ts';
+import { judgeAllDomains } from './judge-domains.ts';
+import { lockJudging } from './judged.ts';
 
 /** By what the rows of one seed are known: how its requests' ids end, and between which its decisions' ids lie. */
 export interface SeedMark {
@@ -89,6 +93,8 @@ const takeOffCounters = async (db: Database): Promise<void> => {
  */
 export const removeSeeded = async (db: Database, mark: SeedMark): Promise<number> => {
   await collectSeeded(db, mark);
+  // Before the counters are touched: whoever counts would hold it, and wait for them.
+  await lockJudging(db, 'alone');
   await takeOffCounters(db);
   await db.query(
     `delete from events e using seeded_events s
@@ -104,6 +110,7 @@ export const removeSeeded = async (db: Database, mark: SeedMark): Promise<number
     [mark.decisions.first, mark.decisions.last],
   );
   await db.query('drop table seeded, seeded_events, seeded_counts');
+  await judgeAllDomains(db, (await loadThreshold(db)) ?? usualThreshold, undefined);
   return removed.rowCount ?? 0;
 };
 

@@ -7,7 +7,8 @@ const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
  * above 253 octets or with a label that DNS does not allow (RFC 1035 §2.3.4, underscores let pass).
  */
 export const normaliseDomain = (text: string): string | undefined => {
-  const trimmed = text.endsWith('.') ? text.slice(0, -1) : text;
+  // IDNA has four full stops, which all mean the same (RFC 3490 §3.1).
+  const trimmed = text.replace(/[.\u3002\uff0e\uff61]$/u, '');
   if (trimmed.length === 0 || trimmed.length > 253 * 4) return undefined;
   const lower = trimmed.toLowerCase();
   // Node's function is a URL parser: it would cut `a.example/b` at the slash, decode `%61` and read `0x7f.1` as a number.

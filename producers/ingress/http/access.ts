@@ -2,11 +2,14 @@ import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import type { Scope } from '../../../shared/contracts/accounts-api.ts';
 import type { Caller } from '../check-key.ts';
 
-/** What a route asks of its caller: nothing, or a key with a scope - of any account, or of an administrator of the fleet. */
+/** What a route asks of its caller: nothing, or a key with a scope. */
 export type Access = 'open' | KeyAccess;
 export interface KeyAccess {
   readonly scope: Scope;
-  readonly of: 'any account' | 'the fleet';
+  /** A key of any account; one of the fleet's own account; or of that, and with the scope `admin` as well. */
+  readonly of: 'any account' | "the fleet's account" | 'the fleet';
+  /** With AUTH_OPEN=1 it answers without a key, as in the system it comes from. */
+  readonly isSeed?: boolean;
 }
 
 declare module 'fastify' {
@@ -28,6 +31,11 @@ export const open: FastifyContextConfig = { access: 'open' };
 /** For a route's `config`: a key with this scope; `the fleet`: and it is one of the administrators of the fleet. */
 export const needs = (scope: Scope, of: KeyAccess['of'] = 'any account'): FastifyContextConfig => ({
   access: { scope, of },
+});
+
+/** For the `config` of a route that existing clients call without a key: the same, but with AUTH_OPEN=1 no key is asked. */
+export const seedRoute = (scope: Scope, of: KeyAccess['of'] = 'any account'): FastifyContextConfig => ({
+  access: { scope, of, isSeed: true },
 });
 
 /** The caller of a route that needs one. */

@@ -23,6 +23,7 @@ import { accountRoutes } from './routes/accounts.ts';
 import { apiKeyRoutes } from './routes/api-keys.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deliveryEventRoutes } from './routes/delivery-events.ts';
 import { domainRoutes } from './routes/domains.ts';
 import { emailRoutes } from './routes/emails.ts';
 import { espHistoryRoutes } from './routes/esp-history.ts';
@@ -33,6 +34,8 @@ import { otpRoutes } from './routes/otp.ts';
 import { recipientRoutes } from './routes/recipients.ts';
 import { sendFormRoutes } from './routes/send-form.ts';
 import { sendgridRoutes } from './routes/sendgrid.ts';
+import { seedDomainRoutes } from './routes/seed-domains.ts';
+import { seedMetricsRoutes } from './routes/seed-metrics.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { templateRoutes } from './routes/templates.ts';
@@ -100,6 +103,15 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     void reply.header('x-request-id', request.id);
     next();
   });
+  const seconds = context.metrics.histogram('http_request_seconds', 'Time until an answer was sent.', ['route']);
+  const answered = context.metrics.counter('http_requests_total', 'Requests answered.', ['route', 'method', 'status']);
+  app.addHook('onResponse', (request, reply, next) => {
+    context.requestStats.request(reply.elapsedTime, reply.statusCode);
+    const route = request.routeOptions.url ?? 'none';
+    seconds(reply.elapsedTime / 1_000, { route });
+    answered({ route, method: request.method, status: String(reply.statusCode) });
+    next();
+  });
 
   app.removeContentTypeParser('text/plain');
   readJson(app);
@@ -144,6 +156,9 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     espHistoryRoutes,
     senderRoutes,
     domainRoutes,
+    deliveryEventRoutes,
+    seedDomainRoutes,
+    seedMetricsRoutes,
     auditRoutes,
     recipientRoutes,
     deadLetterRoutes,

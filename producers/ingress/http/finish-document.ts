@@ -26,6 +26,15 @@ const nameProblemType = (operation: Node): void => {
   }
 };
 
+// `@fastify/swagger` knows one media type of a body.
+const nameLines = (operation: Node): void => {
+  const content = child(operation['requestBody'], 'content');
+  if (operation['operationId'] !== 'addDeliveryEvents' || !isNode(content)) return;
+  content['application/x-ndjson'] = {
+    schema: { type: 'string', description: 'An element of the JSON array on each line.' },
+  };
+};
+
 /** Every object below this one, itself included. */
 function* below(value: unknown): Generator<Node> {
   if (Array.isArray(value)) for (const item of value as unknown[]) yield* below(item);
@@ -89,6 +98,7 @@ export const finishDocument = <Document extends object>(
       dropHiddenParameters(operation);
       markOptionalBody(operation);
       nameProblemType(operation);
+      nameLines(operation);
     }
   }
   if (isNode(document)) dropUnusedSchemas(document);

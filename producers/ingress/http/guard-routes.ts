@@ -1,13 +1,17 @@
-import { notAuthenticated, type Guards } from '../admit.ts';
+import { notAuthenticated } from '../admit.ts';
 import { open, type Access, type KeyAccess } from './access.ts';
-import { admit } from './authenticate.ts';
+import { admit, type HttpGuards } from './authenticate.ts';
 import { problemSchema } from './problem.ts';
 import type { RouteApp } from './route-app.ts';
 
+const asked = ({ scope, of }: KeyAccess): string => {
+  if (of === 'the fleet') return `Needs a key of the fleet's administrators with the scope \`${scope}\`.`;
+  return of === 'any account'
+    ? `Needs the scope \`${scope}\`.`
+    : `Needs a key of the fleet's own account with the scope \`${scope}\`.`;
+};
 const describeAccess = (access: KeyAccess): string =>
-  access.of === 'the fleet'
-    ? `Needs a key of the fleet's administrators with the scope \`${access.scope}\`.`
-    : `Needs the scope \`${access.scope}\`.`;
+  access.isSeed === true ? `${asked(access)} With \`AUTH_OPEN=1\` no key is needed.` : asked(access);
 
 const refusedWith = (statuses: readonly number[]) =>
   Object.fromEntries(statuses.map((status) => [status, problemSchema]));
@@ -16,7 +20,7 @@ const refusedWith = (statuses: readonly number[]) =>
  * Guards every route that is added from now on by what its `config` says. A route that says nothing cannot be added, so
  * nobody forgets; what stands under `openPrefix` belongs to a plug-in that cannot say it, and is open.
  */
-export const guardRoutes = (app: RouteApp, guards: Guards, openPrefix: string): void => {
+export const guardRoutes = (app: RouteApp, guards: HttpGuards, openPrefix: string): void => {
   const accessOf = new Map<string, Access>();
   app.decorate('accessOf', accessOf);
   app.decorateRequest('caller', null);
@@ -28,10 +32,10 @@ export const guardRoutes = (app: RouteApp, guards: Guards, openPrefix: string): 
     if (access === 'open' || route.schema === undefined) return;
     // Said once for all: what each of these routes asks, and how it may be refused.
     const { description, response, body } = route.schema;
-    const asked = describeAccess(access);
+    const needed = describeAccess(access);
     route.schema = {
       ...route.schema,
-      description: description === undefined ? asked : `${description} ${asked}`,
+      description: description === undefined ? needed : `${description} ${needed}`,
       response: {
         ...refusedWith([400, 401, 403, 422, 429, 503]),
         ...(body === undefined ? {} : refusedWith([413, 415])),

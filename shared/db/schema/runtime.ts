@@ -1,4 +1,5 @@
 // What keeps the fleet exact and reachable: domain counters, the offset fence, dead letters, outbox.
+import { sql } from 'drizzle-orm';
 import {
   bigint,
   bigserial,
@@ -14,13 +15,56 @@ import {
 } from 'drizzle-orm/pg-core';
 import { at, bytea, count } from './columns.ts';
 
-export const domainCounters = pgTable('domain_counters', {
-  domain: text('domain').primaryKey(),
-  delivered: count('delivered'),
-  bounced: count('bounced'),
-  firstBounceAt: at('first_bounce_at'),
-  updatedAt: at('updated_at').notNull().defaultNow(),
+export const domainCounters = pgTable(
+  'domain_counters',
+  {
+    domain: text('domain').primaryKey(),
+    delivered: count('delivered'),
+    bounced: count('bounced'),
+    firstBounceAt: at('first_bounce_at'),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+    /** By the fleet's threshold (`domain_rule`); written with the counters, in one statement. */
+    verdict: text('verdict').notNull().default('unknown'),
+    /** What it was before the row was last written; null for a new row. */
+    verdictBefore: text('verdict_before'),
+    /** How often it has changed: names a change, and orders them. */
+    verdictChanges: integer('verdict_changes').notNull().default(0),
+  },
+  // Neither changes when a counter does, so counting stays on the page. By the end of the name: for what lies below a domain.
+  (table) => [
+    index('domain_counters_verdict').on(table.verdict, sql`${table.domain} collate "C"`),
+    index('domain_counters_verdict_end').on(table.verdict, sql`reverse(${table.domain}) collate "C"`),
+  ],
+);
+
+/** How many domains have which verdict: the sum over the rows. A row a partition, so that no two writers want the same one. */
+export const domainTotals = pgTable('domain_totals', {
+  shard: integer('shard').primaryKey(),
+  catchAll: count('catch_all'),
+  notCatchAll: count('not_catch_all'),
+  unknown: count('unknown'),
 });
+
+/** By which threshold the stored verdicts were judged. One row; none until the first process that counts has judged. */
+export const domainRule = pgTable('domain_rule', {
+  name: text('name').primaryKey(),
+  deliveredThreshold: bigint('delivered_threshold', { mode: 'number' }).notNull(),
+  judgedAt: at('judged_at').notNull().defaultNow(),
+});
+
+/** Up to which of its records a producer was counted, by partition: what it sent twice has a lower number. */
+export const producerMarks = pgTable(
+  'producer_marks',
+  {
+    topic: text('topic').notNull(),
+    topicEpoch: text('topic_epoch').notNull(),
+    partition: integer('partition').notNull(),
+    producer: uuid('producer').notNull(),
+    sequence: bigint('sequence', { mode: 'number' }).notNull(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.topic, table.topicEpoch, table.partition, table.producer] })],
+);
 
 /** The offset fence: which record is the next to be counted, in the transaction that counts it. */
 export const consumerOffsets = pgTable(

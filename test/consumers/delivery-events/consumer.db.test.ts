@@ -3,9 +3,12 @@ import { describe, expect, it } from '@jest/globals';
 import { deliveryEvents } from '../../../consumers/delivery-events/consumer.ts';
 import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import type { DeliveryEvent, DeliveryRecord } from '../../../shared/contracts/delivery.ts';
-import { topicsOf } from '../../../shared/contracts/topics.ts';
+import { producerHeaders, topicsOf } from '../../../shared/contracts/topics.ts';
 import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
 import { loadDomain } from '../../../shared/db/domain-counters.ts';
+import { loadTotals } from '../../../shared/db/domain-totals.ts';
+import { takeOutbox } from '../../../shared/db/outbox.ts';
+import { verdictRecord } from '../../../shared/contracts/verdict.ts';
 import { loadDelays } from '../../../shared/db/outcome-delays.ts';
 import { judgeDomain } from '../../../shared/domain/judge-domain.ts';
 import { publicMessageId } from '../../../shared/domain/request-ids.ts';
@@ -24,6 +27,8 @@ const consumerOn = (pool: typeof database.pool, epoch = 0) =>
     metrics: createMetrics('test'),
     epoch,
     deliveredThreshold: 1_000,
+    verdictTopic: 'domain-verdicts',
+    tell: () => undefined,
   });
 
 /** Records of one partition, from the given offset on. */
@@ -45,6 +50,14 @@ const handle = (records: readonly Incoming<DeliveryRecord>[], { partition = 0, e
     signal: new AbortController().signal,
   });
 
+const producer = '00000000-0000-7000-8000-000000000001';
+/** The same records with their producer's numbers, from the given one on. */
+const numbered = (records: readonly Incoming<DeliveryRecord>[], first: number): Incoming<DeliveryRecord>[] =>
+  records.map((record, index) => ({
+    ...record,
+    headers: { [producerHeaders.producer]: producer, [producerHeaders.sequence]: String(first + index) },
+  }));
+
 const delivered: DeliveryEvent = { domain: 'example.org', type: 'delivered' };
 const bounced: DeliveryEvent = { domain: 'example.org', type: 'bounced' };
 const sent = async (): Promise<string> => {
@@ -62,6 +75,11 @@ const about = (id: string, type: DeliveryEvent['type'], more: Partial<DeliveryEv
   at: '2026-01-01T00:00:00Z',
   ...more,
 });
+/** All that waits in the outbox, whoever is to publish it. */
+const takeOutboxNow = async (pool: typeof database.pool) => {
+  await pool.query(`update outbox set due_at = now()`);
+  return takeOutbox(pool, 100);
+};
 /** Everything that counting the same records twice could change. */
 const everything = async (): Promise<unknown> => {
   const of = async (statement: string): Promise<unknown[]> =>
@@ -71,9 +89,11 @@ const everything = async (): Promise<unknown> => {
     messages: await of('select id, status, opens, clicks, attempt from messages order by id'),
     statistics: await of('select * from esp_statistics order by esp, minute'),
     cohorts: await of('select * from esp_cohorts order by esp, sent_at'),
-    totals: await of('select * from esp_totals order by esp'),
+    espTotals: await of('select * from esp_totals order by esp'),
     delays: await of('select * from outcome_delays order by esp, bucket'),
     domains: await of('select domain, delivered, bounced, first_bounce_at from domain_counters order by domain'),
+    totals: await of('select * from domain_totals order by shard'),
+    outbox: await of('select records from outbox order by id'),
     fence: await of('select partition, next_offset, last_timestamp from consumer_offsets order by partition'),
   };
 };
@@ -108,6 +128,44 @@ describe('Delivery events', () => {
     expect(await everything()).toEqual(before);
     await handle([...records, ...placed([delivered], 4)]);
     expect((await loadDomain(database.pool, 'example.org'))?.delivered).toBe(4);
+  });
+
+  it('that their producer sent again count once: in one batch, in a later one, and beside those of others', async () => {
+    const three = [delivered, { events: [delivered, bounced] }, { ...delivered, count: 10 }];
+    await handle([...numbered(placed(three), 1), ...numbered(placed(three, 3), 1), ...placed([delivered], 6)]);
+    await handle([...numbered(placed(three, 7), 1), ...numbered(placed([delivered], 10), 4)]);
+    expect(await loadDomain(database.pool, 'example.org')).toMatchObject({ delivered: 14, bounced: 1 });
+    // Another partition has marks of its own: a producer's numbers grow within a key, and a key has one partition.
+    await handle(numbered(placed([delivered]), 2), { partition: 1 });
+    expect(await loadDomain(database.pool, 'example.org')).toMatchObject({ delivered: 15 });
+  });
+
+  it('tell each change of a verdict by one record in the outbox, which belongs to the counting', async () => {
+    await handle(
+      placed([
+        { ...delivered, count: 1_001 },
+        { ...bounced, domain: 'b.example' },
+      ]),
+    );
+    await handle(
+      placed([
+        { ...delivered, count: 1_001 },
+        { ...bounced, domain: 'b.example' },
+      ]),
+      { end: 2n },
+    );
+    await handle(placed([bounced, delivered], 2));
+    const rows = await takeOutboxNow(database.pool);
+    const told = rows.flatMap(({ records }) =>
+      records.map(({ value }) => verdictRecord.parse(JSON.parse(String(value)))),
+    );
+    expect(told.map(({ domain, from, to, change }) => [domain, from, to, change])).toEqual([
+      ['b.example', 'unknown', 'not-catch-all', 1],
+      ['example.org', 'unknown', 'catch-all', 1],
+      ['example.org', 'catch-all', 'not-catch-all', 2],
+    ]);
+    expect(new Set(told.map(({ id }) => id)).size).toBe(3);
+    expect(await loadTotals(database.pool)).toMatchObject({ catchAll: 0, notCatchAll: 2, unknown: 0 });
   });
 
   it('with ids count once, on whatever partition and however often they come', async () => {

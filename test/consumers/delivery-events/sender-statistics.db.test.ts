@@ -22,6 +22,8 @@ const consumer = () =>
     metrics: createMetrics('test'),
     epoch: 0,
     deliveredThreshold: 1_000,
+    verdictTopic: 'domain-verdicts',
+    tell: () => undefined,
   });
 const handle = (events: readonly DeliveryEvent[], partition = 0) =>
   consumer().handleBatch(

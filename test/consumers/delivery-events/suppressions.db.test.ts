@@ -23,6 +23,8 @@ const tell = async (...events: DeliveryEvent[]): Promise<void> => {
     metrics: createMetrics('test'),
     epoch: 0,
     deliveredThreshold: 1_000,
+    verdictTopic: 'domain-verdicts',
+    tell: () => undefined,
   });
   const first = (offset += events.length) - events.length;
   await consumer.handleBatch(

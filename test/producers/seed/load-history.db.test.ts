@@ -45,7 +45,7 @@ const contents = async (): Promise<Record<string, unknown>> => {
   const found: Record<string, unknown> = {};
   for (const [table, order] of Object.entries(tables)) {
     const { rows } = await connection.query<{ row: Record<string, unknown> }>(
-      `select to_jsonb(t) - 'updated_at' - 'first_bounce_at' as row from ${table} t order by ${order}`,
+      `select to_jsonb(t) - 'updated_at' - 'verdict_before' - 'verdict_changes' - 'first_bounce_at' as row from ${table} t order by ${order}`,
     );
     found[table] = rows.map(({ row }) => row);
   }

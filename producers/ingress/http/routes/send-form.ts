@@ -3,7 +3,7 @@ import { sendForm, sendFormAnswer, sendFormErrors } from '../../../../shared/con
 import { FleetError } from '../../../../shared/errors.ts';
 import { Refusal } from '../../refusal.ts';
 import { submitEmail } from '../../submit-email.ts';
-import { callerOf, needs } from '../access.ts';
+import { callerOf, seedRoute } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { answerProblem } from '../problem.ts';
 import { readAnyAsJson } from '../read-any-as-json.ts';
@@ -44,7 +44,7 @@ export const sendFormRoutes = (app: RouteApp, context: IngressContext): void => 
   app.post(
     '/email/send',
     {
-      config: needs('send'),
+      config: seedRoute('send'),
       bodyLimit: maxBodyBytes,
       errorHandler: (error, request, reply) => {
         void answerError(error, request, reply);

@@ -15,6 +15,7 @@ const isDocs = (route: string): boolean => /^\w+ \/docs(\/|$)/.test(route);
 const openRoutes = [
   'GET /health/live',
   'GET /health/ready',
+  'GET /healthz',
   'GET /openapi.json',
   'GET /u/:token',
   'POST /u/:token',
@@ -54,6 +55,18 @@ describe('Every route', () => {
     expect(found.sort()).toEqual(fleetRoutes);
   });
 
+  it('of the seeds answers without a key with AUTH_OPEN; these do, and no other', () => {
+    const found = routes().flatMap(([route, access]) => (access !== 'open' && access.isSeed === true ? [route] : []));
+    expect(found.sort()).toEqual([
+      'GET /domains/:domain',
+      'GET /domains/stats',
+      'GET /metrics',
+      'POST /email/send',
+      'PUT /events/:domain/bounced',
+      'PUT /events/:domain/delivered',
+    ]);
+  });
+
   it('asks for the scope that its act has', () => {
     const scopeOf = Object.fromEntries(
       routes().flatMap(([route, access]) => (access === 'open' ? [] : [[route, access.scope]])),
@@ -62,11 +75,14 @@ describe('Every route', () => {
       /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)|^(POST|PUT|DELETE) \/v1\/templates(\/:id)?$|^DELETE \/v1\/suppressions/;
     const sends = [
       'POST /email/send',
+      'POST /v1/delivery-events',
       'POST /v1/emails',
       'POST /v1/otp',
       'POST /v1/otp/verify',
       'POST /v1/suppressions',
       'POST /v3/mail/send',
+      'PUT /events/:domain/bounced',
+      'PUT /events/:domain/delivered',
     ];
     for (const [route, scope] of Object.entries(scopeOf)) {
       const expected = sends.includes(route)
@@ -102,6 +118,7 @@ describe('Every route', () => {
     const guards = {
       keys: { check: unused, forget: unused },
       rateLimits: { take: unused, closedForMs: unused },
+      isOpen: false,
       addressLimits: { requestsPerMinute: 1, failuresPerMinute: 1 },
     };
     guardRoutes(app, guards, '/docs');

@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { createKeyCheck } from '../../../../producers/ingress/check-key.ts';
 import { codeSettings } from '../../../../producers/ingress/code-settings.ts';
 import { buildApp, usualLimits, type AppLimits } from '../../../../producers/ingress/http/app.ts';
 import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
+import { createDomainEvents } from '../../../../producers/ingress/domain-events.ts';
+import { createRequestStats } from '../../../../producers/ingress/request-stats.ts';
+import { loadVerdict } from '../../../../shared/db/domain-counters.ts';
 import { createRateLimits } from '../../../../producers/ingress/rate-limits.ts';
 import { createRecentRequests } from '../../../../producers/ingress/recent-requests.ts';
 import { scopes } from '../../../../shared/contracts/accounts-api.ts';
@@ -90,10 +94,11 @@ export const testIngress = async (
   };
   let requests = 0;
   const esps = configuredEsps({ SENDGRID_API_KEY: 'SG.x', POSTMARK_SERVER_TOKEN: 't' });
+  const topics = topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' }));
   const context: IngressContext = {
     publisher,
     pool: nobodysPool,
-    topics: topicsOf(parseEnv(kafkaEnv, { KAFKA_BROKERS: 'b:9092' })),
+    topics,
     recent: createRecentRequests(),
     blobs: blobStore,
     metrics: createMetrics('test'),
@@ -123,6 +128,11 @@ export const testIngress = async (
       OTP_ECHO: true,
       MAIL_FROM: 'Codes <codes@acme.example>',
     }),
+    isOpen: false,
+    verdicts: { verdictOf: (domain) => loadVerdict(more.pool ?? nobodysPool, domain) },
+    domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
+    requestStats: createRequestStats(),
+    hasMetrics: true,
     maxMessageBytes: 1_000_000,
     unsubscribeKey: unsubscribeKey(adminKey),
     isReady: () => ({ ready: true, waitingFor: [] }),
