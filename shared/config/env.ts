@@ -8,7 +8,7 @@ import { usualThreshold } from '../domain/judge-domain.ts';
 import { isLoopback } from '../domain/loopback.ts';
 import { weightPolicies } from '../domain/weigh-esps.ts';
 import { ConfigError } from '../errors.ts';
-import { configFileOf, readConfigFile, readFlags, type ReadLayer } from './layers.ts';
+import { configFileOf, readAliases, readConfigFile, readFlags, seedPorts, type ReadLayer } from './layers.ts';
 
 // The one reader of the environment. Each group belongs to one concern; a process names the groups that it needs, so it
 // never refuses to start over a setting that is not its own. `.env.example` is held to these groups by a test.
@@ -443,13 +443,21 @@ export const layeredSettings = (
   const own = Object.entries(process.env);
   lay(Object.fromEntries(own.filter(([name]) => joined.has(name))), 'npm start');
   lay(file.values, 'file');
+  const outside = Object.fromEntries(own.filter(([name]) => !joined.has(name)));
+  const aliased = readAliases({ ...dotEnv, ...outside });
+  lay(aliased.values, 'environment');
   lay(dotEnv, '.env');
-  lay(Object.fromEntries(own.filter(([name]) => !joined.has(name))), 'environment');
+  lay(outside, 'environment');
   lay(flags.values, 'flag');
+  const ports = seedPorts(environment);
+  if (ports !== undefined) {
+    environment['GRPC_PORT'] = ports.grpcPort;
+    Reflect.deleteProperty(environment, 'PORT');
+  }
   return {
     source: environment,
     from,
-    notices: [...file.notices, ...flags.notices],
+    notices: [...file.notices, ...aliased.notices, ...flags.notices, ...(ports === undefined ? [] : [ports.notice])],
     faults: [...file.faults, ...flags.faults],
   };
 };

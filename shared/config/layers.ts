@@ -1,6 +1,7 @@
 // Where settings come from besides the environment: a file named by --config, and flags. Everything becomes variables by the
 // names of `contract` §2, so that whatever reads them knows one form.
 import { extname } from 'node:path';
+import { parse as parseYaml } from 'yaml';
 
 export interface ReadLayer {
   readonly values: Readonly<Record<string, string>>;
@@ -75,14 +76,12 @@ const flatten = (json: object, prefix = ''): (readonly [string, string])[] =>
 /** Reads the text of a configuration file. Nested objects are names with a dot: `cache: { ttl }` is `cache.ttl`. */
 export const readConfigFile = (path: string, text: string, known: ReadonlySet<string>): ReadLayer => {
   const none = { values: {}, notices: [] };
-  if (/^\.ya?ml$/i.test(extname(path))) {
-    return { ...none, faults: [`--config: ${path} is YAML, which is not read yet; write it as JSON`] };
-  }
+  const isYaml = /^\.ya?ml$/i.test(extname(path));
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = isYaml ? parseYaml(text) : JSON.parse(text);
   } catch {
-    return { ...none, faults: [`--config: ${path} is not JSON`] };
+    return { ...none, faults: [`--config: ${path} is not ${isYaml ? 'YAML' : 'JSON'}`] };
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     return { ...none, faults: [`--config: ${path} does not hold an object`] };
@@ -126,3 +125,50 @@ export const redacted = (name: string, value: string): string => {
   if (name.endsWith('_FILE')) return value;
   return isSecret(name) && value !== '' ? '***' : value;
 };
+
+// The names that the older systems gave the settings of their mail server.
+const environmentAliases: Readonly<Record<string, string>> = {
+  HTTP_PORT: 'PORT',
+  EMAIL_HOST: 'SMTP_HOST',
+  EMAIL_PORT: 'SMTP_PORT',
+  EMAIL: 'SMTP_USER',
+  APP_PASSWORD: 'SMTP_PASS',
+  smtp_server: 'SMTP_HOST',
+  smtp_port: 'SMTP_PORT',
+  smtp_user: 'SMTP_USER',
+  smtp_pass: 'SMTP_PASS',
+};
+const environmentNotices: Readonly<Record<string, string>> = {
+  redis_uri: 'redis_uri is not used: tasks travel on Kafka (KAFKA_BROKERS)',
+};
+
+// What the gRPC server listened on under the name PORT.
+const seedGrpcPort = '40700';
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Variables as the older systems named them, under our names; ours win. `PORT=40700` without a `GRPC_PORT` is the gRPC
+ * port. `WORKERS` beside a mail server of theirs is how many connections it has.
+ */
+export const readAliases = (
+  given: Variables,
+): { readonly values: Record<string, string>; readonly notices: readonly string[] } => {
+  const values: Record<string, string> = {};
+  const notices: string[] = [];
+  for (const [alias, name] of Object.entries(environmentAliases)) {
+    const value = given[alias];
+    if (value !== undefined && value !== '' && !given[name]) values[name] ??= value;
+  }
+  const { WORKERS: workers } = given;
+  if (workers && (given['EMAIL_HOST'] || given['smtp_server']) && !given['SMTP_CONNECTIONS'])
+    values['SMTP_CONNECTIONS'] = workers;
+  for (const [name, notice] of Object.entries(environmentNotices)) if (given[name]) notices.push(notice);
+  return { values, notices };
+};
+
+/** The ports, where PORT is that of the gRPC server. Changes nothing where `GRPC_PORT` is set. */
+export const seedPorts = (given: Variables): { readonly grpcPort: string; readonly notice: string } | undefined =>
+  given['PORT'] === seedGrpcPort && !given['GRPC_PORT']
+    ? { grpcPort: seedGrpcPort, notice: `PORT=${seedGrpcPort} is read as GRPC_PORT; HTTP keeps its usual port` }
+    : undefined;

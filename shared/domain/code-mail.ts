@@ -12,26 +12,26 @@ const words: Readonly<Record<string, CodeWords>> = {
   en: {
     subject: 'Your verification code',
     heading: 'Your verification code is',
-    life: 'It is good for {{ minutes }} minutes and can be used once.',
+    life: 'It is good for {{ minutes }} minute{% if minutes > 1 %}s{% endif %} and can be used once.',
     notYou: 'If you did not ask for it, you can ignore this message. Nobody will ever ask you for the code.',
   },
   de: {
     subject: 'Ihr Bestätigungscode',
     heading: 'Ihr Bestätigungscode lautet',
-    life: 'Er gilt {{ minutes }} Minuten und kann einmal verwendet werden.',
+    life: 'Er gilt {{ minutes }} Minute{% if minutes > 1 %}n{% endif %} und kann einmal verwendet werden.',
     notYou:
       'Wenn Sie ihn nicht angefordert haben, können Sie diese Nachricht ignorieren. Niemand wird Sie je nach dem Code fragen.',
   },
   fr: {
     subject: 'Votre code de vérification',
     heading: 'Votre code de vérification est',
-    life: 'Il est valable {{ minutes }} minutes et ne peut être utilisé qu’une fois.',
+    life: 'Il est valable {{ minutes }} minute{% if minutes > 1 %}s{% endif %} et ne peut être utilisé qu’une fois.',
     notYou: 'Si vous ne l’avez pas demandé, ignorez ce message. Personne ne vous demandera jamais ce code.',
   },
   es: {
     subject: 'Su código de verificación',
     heading: 'Su código de verificación es',
-    life: 'Es válido durante {{ minutes }} minutos y se puede usar una sola vez.',
+    life: 'Es válido durante {{ minutes }} minuto{% if minutes > 1 %}s{% endif %} y se puede usar una sola vez.',
     notYou: 'Si no lo ha pedido, puede ignorar este mensaje. Nadie le pedirá nunca el código.',
   },
 };

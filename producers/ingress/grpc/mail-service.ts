@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { fleetSender } from '../../../shared/domain/fleet-sender.ts';
 import { emailRequest } from '../../../shared/contracts/email.ts';
-import { invalid } from '../refusal.ts';
+import { invalid, Refusal } from '../refusal.ts';
 import { submitEmail } from '../submit-email.ts';
 import type { CodeDoor } from '../one-time-codes.ts';
 import { unaryMethod, type CallSettings } from './call.ts';
@@ -16,7 +16,7 @@ interface SendEmailRequest {
 export const mailService = (door: CodeDoor, settings: CallSettings) => ({
   SendMail: unaryMethod<SendEmailRequest, { readonly status: 'SUCCESS' }>(settings, async (request, caller) => {
     // The seed's client reads this sentence.
-    if (request.to === '') throw invalid([{ pointer: '/to', detail: 'recipient email is required' }]);
+    if (request.to === '') throw new Refusal('invalid', 'recipient email is required');
     const from = fleetSender(caller.senderDomains, door.codes.mailFrom);
     if (from === undefined) {
       throw invalid([{ pointer: '', detail: 'The account has no sender domain, and MAIL_FROM is not set.' }]);

@@ -2,7 +2,7 @@
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import { join } from 'node:path';
 import { packageRoot } from '../../../shared/config/package-root.ts';
 import type { CodeDoor } from '../one-time-codes.ts';
@@ -51,7 +51,8 @@ export const startGrpc = async (
   const names = ['', 'mail.MailService', 'mail.OtpService'];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'NOT_SERVING' as const])));
   health.addToServer(server);
-  new ReflectionService(definition).addToServer(server);
+  const standard = loadSync(healthProto, { keepCase: true });
+  new ReflectionService({ ...definition, ...standard }).addToServer(server);
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${host}:${settings.port}`, ServerCredentials.createInsecure(), (error, bound) => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { configFileOf, readConfigFile, readFlags, redacted } from '../../../shared/config/layers.ts';
+import {
+  configFileOf,
+  readAliases,
+  readConfigFile,
+  readFlags,
+  redacted,
+  seedPorts,
+} from '../../../shared/config/layers.ts';
 import { openEnv, parseEnv, httpEnv, verdictEnv } from '../../../shared/config/env.ts';
 import { durationMs } from '../../../shared/domain/duration.ts';
 
@@ -64,7 +71,7 @@ describe('A configuration file', () => {
     ['c.json', '{', 'c.json is not JSON'],
     ['c.json', '[]', 'does not hold an object'],
     ['c.json', '{"other":1}', 'other: there is no such setting'],
-    ['c.yaml', 'port: 1', 'is YAML'],
+    ['c.yaml', 'port: [', 'c.yaml is not YAML'],
   ])('%s with %s is refused', (path, text, sentence) => {
     expect(readConfigFile(path, text, known).faults.join()).toContain(sentence);
   });
@@ -73,6 +80,36 @@ describe('A configuration file', () => {
     expect(configFileOf(['--a', '--config=x'])).toBe('x');
     expect(configFileOf(['-config', 'y'])).toBe('y');
     expect(configFileOf(['--configs=x'])).toBeUndefined();
+  });
+});
+
+it('A YAML file is read like a JSON one', () => {
+  const { values, faults } = readConfigFile('c.yml', 'port: 9000\ncache:\n  ttl: 1m\n', known);
+  expect([values, faults]).toEqual([{ PORT: '9000', VERDICT_CACHE_TTL: '1m' }, []]);
+});
+
+describe('The names of older systems', () => {
+  it('stand for ours, which win', () => {
+    const given = {
+      EMAIL_HOST: 'mail.example',
+      EMAIL: 'a@b.example',
+      WORKERS: '7',
+      SMTP_PORT: '25',
+      EMAIL_PORT: '465',
+    };
+    expect(readAliases(given).values).toEqual({
+      SMTP_HOST: 'mail.example',
+      SMTP_USER: 'a@b.example',
+      SMTP_CONNECTIONS: '7',
+    });
+    expect(readAliases({ WORKERS: '7' }).values).toEqual({});
+    expect(readAliases({ redis_uri: 'redis://x' }).notices.join()).toContain('tasks travel on Kafka');
+  });
+
+  it('make PORT=40700 the gRPC port, where that is not set', () => {
+    expect(seedPorts({ PORT: '40700' })).toMatchObject({ grpcPort: '40700' });
+    expect(seedPorts({ PORT: '40700', GRPC_PORT: '1' })).toBeUndefined();
+    expect(seedPorts({ PORT: '8080' })).toBeUndefined();
   });
 });
 
