@@ -5,6 +5,7 @@ import { packageRoot } from '../shared/config/package-root.ts';
 import { ConfigError } from '../shared/errors.ts';
 import { acceptRequests } from './accept-requests.ts';
 import type { Benchmark, RunResult } from './benchmark.ts';
+import { codeLatency } from './code-latency.ts';
 import { countDomainEvents } from './count-domain-events.ts';
 import { asTable, describeMachine } from './report.ts';
 import { smtpThroughput } from './smtp-throughput.ts';
@@ -18,6 +19,7 @@ const benchmarks: readonly Benchmark[] = [
   wholePath,
   smtpThroughput,
   acceptRequests,
+  codeLatency,
   putEvents,
   postEvents,
 ];
