@@ -107,7 +107,7 @@ module.exports = {
       'esp-sdk-contained',
       "an ESP's SDK is known to its send.ts alone",
       // SendGrid's own client is what its drop-in is tried with.
-      { pathNot: '^(shared/esp/[^/]+/send|test/producers/ingress/http/sendgrid\\.test)\\.ts$' },
+      { pathNot: '^(shared/esp/[^/]+/(send|suppressions)|test/producers/ingress/http/sendgrid\\.test)\\.ts$' },
       { path: 'node_modules/(@sendgrid|postmark|sparkpost|@socketlabs|@aws-sdk)/' },
     ),
     rule(

@@ -40,6 +40,8 @@ const settings = z.strictObject({
   /** The share of messages of which an event is told whose type nobody knows. */
   unknownEvents: rate,
   /** The share of delivered messages that bounce in the end all the same. */
+  /** Of the bounces, those of which the address itself is not to blame: a full mailbox, a refused sender. */
+  softBounces: rate,
   bouncedLate: rate,
   /** The share of events that come without the caller's own data. */
   ownDataLost: rate,
@@ -107,6 +109,7 @@ export const calmSettings = {
   slowBodyMs: 0,
   partialSuccess: 0,
   unknownEvents: 0,
+  softBounces: 0.2,
   bouncedLate: 0,
   ownDataLost: 0,
   repeatedInBatch: 0,

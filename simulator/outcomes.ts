@@ -33,9 +33,6 @@ const ratesFor = (settings: Settings, email: string): OutcomeRates => {
   return { ...settings, ...Object.fromEntries(given) };
 };
 
-// Bounces of which the address itself is not to blame: a full mailbox, a refused sender.
-const softShare = 0.2;
-
 /**
  * What becomes of one accepted message. Drawn once: delivered, bounced, or nothing ever heard of. Opens, clicks and
  * complaints come only to delivered mail, and their rates too are shares of what was accepted; who clicks has opened
@@ -61,7 +58,7 @@ const drawFate = (settings: Settings, email: string, random: Random): readonly H
   const fate = random();
   if (fate >= rates.delivered) {
     if (fate >= rates.delivered + rates.bounced) return [];
-    return [{ kind: 'bounced', delayMs: step, bounceClass: random() < softShare ? 'soft' : 'hard' }];
+    return [{ kind: 'bounced', delayMs: step, bounceClass: random() < settings.softBounces ? 'soft' : 'hard' }];
   }
   // Given that it was delivered: shares of the accepted become shares of the delivered.
   const interest = random() * rates.delivered;

@@ -13,6 +13,7 @@ import { simulatedSocketlabs, type SocketlabsOptions } from './socketlabs.ts';
 import { simulatedSes, type SesOptions } from './ses.ts';
 import { createSmtpStation, smtpRelay, type SmtpOptions, type SmtpStation } from './smtp.ts';
 import { simulatedSparkpost, type SparkpostOptions } from './sparkpost.ts';
+import { suppressionRoutes, type Suppressed } from './suppression-lists.ts';
 import { createWebhookQueue, type WebhookQueue } from './webhook-queue.ts';
 
 export interface SimulatorOptions {
@@ -43,6 +44,8 @@ interface Station {
   /** Calls of its API, whatever became of them. */
   calls: number;
   accepted: number;
+  /** Whom the provider keeps mail from by now. */
+  suppressed: Suppressed[];
 }
 
 // Above the largest limit of a provider: each refuses by itself and in its own words.
@@ -85,7 +88,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       emitted: emittedLog,
       settings: () => control.read(),
     });
-    return { esp, control, webhooks, calls: 0, accepted: 0 };
+    return { esp, control, webhooks, calls: 0, accepted: 0, suppressed: [] };
   };
   const stations = [
     station(simulatedSendgrid(options.sendgrid)),
@@ -109,11 +112,15 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
   ]);
   let anonymous = 0;
 
-  const decideFate = ({ esp, control, webhooks }: Station, message: TakenMessage): void => {
+  const decideFate = ({ esp, control, webhooks, suppressed }: Station, message: TakenMessage): void => {
     anonymous += message.messageId === null ? 1 : 0;
     const name = `${options.seed}|${esp.kind}|${message.messageId ?? anonymous}|${message.attemptId ?? ''}`;
     const settings = control.read();
     drawOutcome(settings, message.email, seededRandom(seedOf(name))).forEach((happening, index) => {
+      const isGone = happening.kind === 'bounced' && happening.bounceClass !== 'soft';
+      if (isGone || happening.kind === 'complained') {
+        suppressed.push({ email: message.email, reason: isGone ? 'bounce' : 'complaint', at: new Date() });
+      }
       const eventId = `${message.providerMessageId}-${seedOf(`${name}|${index}`).toString(36)}-${index}`;
       const isBare = settings.ownDataLost > 0 && random() < settings.ownDataLost;
       webhooks.add(
@@ -176,6 +183,21 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
     for (const path of at.esp.paths) app.post(`/${at.esp.kind}${path}`, (request, reply) => handle(at, request, reply));
   }
 
+  for (const route of suppressionRoutes) {
+    const at = stations.find(({ esp }) => esp.kind === route.kind);
+    app.get(`/${route.kind}${route.path}`, (request, reply) =>
+      sendAnswer(
+        reply,
+        at?.control.read().outage === true
+          ? at.esp.outage()
+          : route.answer(at?.suppressed ?? [], {
+              url: new URL(request.url, 'http://simulator'),
+              headers: request.headers,
+            }),
+      ),
+    );
+  }
+
   app.get('/control', () => Object.fromEntries([...controls].map(([kind, control]) => [kind, control.read()])));
   app.get<{ Params: { esp: string } }>('/control/:esp', (request, reply) => {
     const control = controls.get(request.params.esp);
@@ -215,6 +237,7 @@ export const createSimulator = (options: SimulatorOptions): Simulator => {
       at.esp.reset?.();
       at.webhooks.clear();
       at.calls = 0;
+      at.suppressed = [];
       at.accepted = 0;
     }
     relay.control.reset();

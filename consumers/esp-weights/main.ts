@@ -1,14 +1,32 @@
-import { adminEnv, espEnv, healthEnv, logEnv, postgresEnv, readEnv, weightEnv } from '../../shared/config/env.ts';
+import {
+  adminEnv,
+  espEnv,
+  healthEnv,
+  logEnv,
+  postgresEnv,
+  readEnv,
+  suppressionEnv,
+  weightEnv,
+} from '../../shared/config/env.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { routingChannel } from '../../shared/db/esp-health.ts';
 import { listenTo } from '../../shared/db/listen.ts';
-import { configuredEsps } from '../../shared/esp/accounts.ts';
+import { configuredEsps, suppressionLists } from '../../shared/esp/accounts.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
+import { suppressionsTicker } from './ticker-suppressions.ts';
 import { healthTicker, plansTicker, weigher, weightsTicker } from './ticker.ts';
 
-const env = readEnv({ ...postgresEnv, ...espEnv, ...weightEnv, ...healthEnv, ...adminEnv, ...logEnv });
+const env = readEnv({
+  ...postgresEnv,
+  ...espEnv,
+  ...weightEnv,
+  ...healthEnv,
+  ...suppressionEnv,
+  ...adminEnv,
+  ...logEnv,
+});
 
 await runProcess('esp-weights', env, (scope) => {
   const { log, metrics, onClose } = scope;
@@ -43,5 +61,8 @@ await runProcess('esp-weights', env, (scope) => {
     scope,
   );
   runTicker(plansTicker(deps), scope);
+  const pullMinutes = env.SUPPRESSION_PULL_MINUTES;
+  if (pullMinutes > 0)
+    runTicker(suppressionsTicker({ pool, log, lists: suppressionLists(env) }, pullMinutes * 60_000), scope);
   return Promise.resolve();
 });

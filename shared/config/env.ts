@@ -136,6 +136,9 @@ export const otpCleanupEnv = {
   OTP_CLEANUP_SECONDS: z.coerce.number().int().min(1).optional(),
 };
 
+/** How often the ESPs' own suppression lists are read; 0 turns it off. */
+export const suppressionEnv = { SUPPRESSION_PULL_MINUTES: z.coerce.number().int().min(0).max(1_440).default(15) };
+
 /** Who mail is from that names no sender itself. */
 export const senderEnv = { MAIL_FROM: optional };
 
@@ -296,6 +299,7 @@ export const envGroups = {
   otpEnv,
   otpCleanupEnv,
   senderEnv,
+  suppressionEnv,
   grpcEnv,
   smtpInEnv,
   cliEnv,

@@ -4,7 +4,7 @@ import { checkEnv, faultySettings } from '../config/env.ts';
 import { espName } from '../contracts/esp-name.ts';
 import { webhookEsps, type WebhookEsp } from '../contracts/topics.ts';
 import { ConfigError } from '../errors.ts';
-import { espKinds, type Esp, type VerifyWebhook } from './esp.ts';
+import { espKinds, type Esp, type ListSuppressions, type VerifyWebhook } from './esp.ts';
 import { providers, type EspSettings, type Provider } from './providers.ts';
 
 // An ESP has a name and a kind. The variables of the environment make the first account of each kind, named like the
@@ -109,6 +109,15 @@ export const espAccounts = (settings: EspSettings): readonly EspAccount[] => [
 /** The ESPs whose credentials are set, of all accounts. The caller closes them. */
 export const configuredEsps = (settings: EspSettings): readonly Esp[] =>
   espAccounts(settings).flatMap((account) => account.provider.createEsp(account.settings, account.name) ?? []);
+
+/** The accounts whose ESP shows a suppression list of its own. */
+export const suppressionLists = (
+  settings: EspSettings,
+): readonly { readonly esp: string; readonly list: ListSuppressions }[] =>
+  espAccounts(settings).flatMap(({ name, provider, settings: own }) => {
+    const list = provider.listSuppressions?.(own);
+    return list === undefined ? [] : [{ esp: name, list }];
+  });
 
 /** An account that tells by webhook what became of mail. */
 export interface WebhookAccount {

@@ -152,3 +152,15 @@ export interface Translation {
 
 /** Raw webhook body → events. Throws `InvalidMessageError` only when the body as a whole is unreadable. */
 export type TranslateWebhook = (rawBody: Uint8Array) => Translation;
+
+/** An address that an ESP keeps mail from by itself. */
+export interface ListedSuppression {
+  readonly email: string;
+  readonly reason: 'hard-bounce' | 'complaint' | 'unsubscribe' | 'manual';
+}
+
+/**
+ * What an ESP keeps mail from, page by page; with `since` what was added from about then on, possibly with some of before.
+ * Throws `InfrastructureError` when the ESP does not answer.
+ */
+export type ListSuppressions = (since: Date | undefined) => AsyncIterable<readonly ListedSuppression[]>;

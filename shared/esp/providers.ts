@@ -1,17 +1,21 @@
 import type { z } from 'zod';
 import { postmarkEnv, sendgridEnv, sesEnv, smtpEnv, socketlabsEnv, sparkpostEnv, type espEnv } from '../config/env.ts';
-import type { Esp, EspKind, TranslateWebhook, VerifyWebhook } from './esp.ts';
+import type { Esp, EspKind, ListSuppressions, TranslateWebhook, VerifyWebhook } from './esp.ts';
 import { createPostmark } from './postmark/send.ts';
+import { postmarkSuppressions } from './postmark/suppressions.ts';
 import { translatePostmarkWebhook, verifyPostmarkWebhook } from './postmark/webhook.ts';
 import { createSendgrid } from './sendgrid/send.ts';
+import { sendgridSuppressions } from './sendgrid/suppressions.ts';
 import { translateSendgridWebhook, verifySendgridWebhook } from './sendgrid/webhook.ts';
 import { createSes } from './ses/send.ts';
+import { sesSuppressions } from './ses/suppressions.ts';
 import { sesVerifier } from './ses/sns.ts';
 import { translateSesWebhook } from './ses/webhook.ts';
 import { createSmtp } from './smtp/send.ts';
 import { createSocketlabs } from './socketlabs/send.ts';
 import { translateSocketlabsWebhook, verifySocketlabsWebhook } from './socketlabs/webhook.ts';
 import { createSparkpost } from './sparkpost/send.ts';
+import { sparkpostSuppressions } from './sparkpost/suppressions.ts';
 import { translateSparkpostWebhook, verifySparkpostWebhook } from './sparkpost/webhook.ts';
 
 /** The values of the settings group `espEnv`, as the environment's one reader hands them down. */
@@ -27,6 +31,8 @@ export interface Provider {
   createEsp(settings: EspSettings, name: string): Esp | undefined;
   /** Undefined when the credential of its webhooks is not set: then nothing that comes from it may be believed. */
   verifier(settings: EspSettings, now: () => Date): VerifyWebhook | undefined;
+  /** Undefined when the ESP's API shows no list of its own, or its credentials are not set. */
+  listSuppressions?(settings: EspSettings): ListSuppressions | undefined;
   /** Undefined when the ESP tells nothing by webhook. */
   readonly translate: TranslateWebhook | undefined;
 }
@@ -41,6 +47,8 @@ export const providers: readonly Provider[] = [
       apiKey === undefined ? undefined : createSendgrid({ name, apiKey, baseUrl }),
     verifier: ({ SENDGRID_WEBHOOK_PUBLIC_KEY: key }, now) =>
       key === undefined ? undefined : verifySendgridWebhook(key, now),
+    listSuppressions: ({ SENDGRID_API_KEY: apiKey, SENDGRID_BASE_URL: baseUrl }) =>
+      apiKey === undefined ? undefined : sendgridSuppressions({ apiKey, baseUrl }),
     translate: translateSendgridWebhook,
   },
   {
@@ -53,6 +61,11 @@ export const providers: readonly Provider[] = [
     ) => (serverToken === undefined ? undefined : createPostmark({ name, serverToken, baseUrl, messageStream })),
     verifier: ({ POSTMARK_WEBHOOK_USER: user, POSTMARK_WEBHOOK_PASSWORD: password }) =>
       user === undefined || password === undefined ? undefined : verifyPostmarkWebhook({ user, password }),
+    listSuppressions: ({
+      POSTMARK_SERVER_TOKEN: serverToken,
+      POSTMARK_BASE_URL: baseUrl,
+      POSTMARK_MESSAGE_STREAM: messageStream,
+    }) => (serverToken === undefined ? undefined : postmarkSuppressions({ serverToken, baseUrl, messageStream })),
     translate: translatePostmarkWebhook,
   },
   {
@@ -63,6 +76,8 @@ export const providers: readonly Provider[] = [
       apiKey === undefined ? undefined : createSparkpost({ name, apiKey, baseUrl }),
     verifier: ({ SPARKPOST_WEBHOOK_USER: user, SPARKPOST_WEBHOOK_PASSWORD: password }) =>
       user === undefined || password === undefined ? undefined : verifySparkpostWebhook({ user, password }),
+    listSuppressions: ({ SPARKPOST_API_KEY: apiKey, SPARKPOST_BASE_URL: baseUrl }) =>
+      apiKey === undefined ? undefined : sparkpostSuppressions({ apiKey, baseUrl }),
     translate: translateSparkpostWebhook,
   },
   {
@@ -106,6 +121,19 @@ export const providers: readonly Provider[] = [
     },
     verifier: ({ SES_TOPIC_ARN: topicArns, SES_SNS_CERT_FILE: certificateFile, NODE_ENV: nodeEnv }) =>
       sesVerifier({ topicArns, certificateFile, nodeEnv }),
+    listSuppressions: ({
+      SES_BASE_URL: baseUrl,
+      AWS_REGION: region = baseUrl === undefined ? undefined : 'us-east-1',
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      SES_CONFIGURATION_SET: configurationSet,
+    }) =>
+      (configurationSet ?? baseUrl) === undefined ||
+      region === undefined ||
+      accessKeyId === undefined ||
+      secretAccessKey === undefined
+        ? undefined
+        : sesSuppressions({ region, accessKeyId, secretAccessKey, baseUrl }),
     translate: translateSesWebhook,
   },
   {

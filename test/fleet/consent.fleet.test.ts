@@ -40,7 +40,7 @@ const headerOf = (line: Line | undefined, name: string): string =>
 test('who bounced for good is mailed by no door any more, in whatever class', async () => {
   const email = 'gone@example.org';
   const mail = { from: 'a@acme.example', subject: 'x', text: 'y', recipients: [{ email }] };
-  await client.control('sendgrid', { delivered: 0, bounced: 1 });
+  await client.control('sendgrid', { delivered: 0, bounced: 1, softBounces: 0 });
   const first = await client.send({ ...mail, esps: ['sendgrid'] });
   expect(await suppressionOf(email)).toMatchObject({ reason: 'hard-bounce', scope: 'all', esp: 'sendgrid' });
   expect((await client.status(first.id)).counts).toMatchObject({ bounced: 1 });

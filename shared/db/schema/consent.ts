@@ -55,3 +55,14 @@ export const templateVersions = pgTable(
   },
   (table) => [primaryKey({ columns: [table.accountId, table.templateId, table.version] })],
 );
+
+/** How far each ESP's own list has been read. */
+export const suppressionPulls = pgTable('suppression_pulls', {
+  esp: text('esp').primaryKey(),
+  /** When the last reading that came to its end began. */
+  pulledAt: at('pulled_at'),
+  /** Why the latest one did not come to its end; null when it did. */
+  lastError: text('last_error'),
+  added: integer('added').notNull().default(0),
+  updatedAt: at('updated_at').notNull().defaultNow(),
+});

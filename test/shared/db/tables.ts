@@ -9,6 +9,7 @@ const tables = [
   'reconciler_cursor',
   'uneven_requests',
   'attempts',
+  'suppression_pulls',
   'code_counts',
   'one_time_codes',
   'consumer_offsets',
