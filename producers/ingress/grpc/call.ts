@@ -57,6 +57,22 @@ const keyOf = (metadata: Metadata): string | undefined => {
 
 const isOver = (deadline: Date | number): boolean => Number(deadline) <= Date.now();
 
+/** Stands for a message that cannot be read: its sender is told so, not that the server is at fault. */
+class Malformed {
+  readonly isMalformed = true;
+}
+
+/** Reads a message; what is none becomes a `Malformed`, which every method refuses. */
+export const orMalformed =
+  (read: (bytes: Buffer) => object): ((bytes: Buffer) => object) =>
+  (bytes) => {
+    try {
+      return read(bytes);
+    } catch {
+      return new Malformed();
+    }
+  };
+
 /**
  * A method of the door: lets the caller in with the scope `send`, then answers what `handle` makes of the request. A call
  * whose deadline has passed, or that was cancelled, is not begun.
@@ -83,6 +99,8 @@ export const unaryMethod =
               { scope: 'send', of: 'any account' },
               settings,
             );
+      if (call.request instanceof Malformed)
+        throw new Refusal('invalid', 'The message is no valid protobuf of this method.');
       return handle(call.request, caller);
     };
     if (call.cancelled || isOver(call.getDeadline())) {

@@ -6,7 +6,7 @@ import { HealthImplementation, protoPath as healthProto } from 'grpc-health-chec
 import { join } from 'node:path';
 import { packageRoot } from '../../../shared/config/package-root.ts';
 import type { CodeDoor } from '../one-time-codes.ts';
-import type { CallSettings } from './call.ts';
+import { orMalformed, type CallSettings } from './call.ts';
 import { mailService } from './mail-service.ts';
 import { otpService } from './otp-service.ts';
 
@@ -22,7 +22,12 @@ export interface GrpcServer {
 const serviceOf = (definition: PackageDefinition, name: string): ServiceDefinition => {
   const found = definition[name];
   if (found === undefined || 'format' in found) throw new TypeError(`mail.proto has no ${name}`);
-  return found;
+  return Object.fromEntries(
+    Object.entries(found).map(([method, described]) => [
+      method,
+      { ...described, requestDeserialize: orMalformed(described.requestDeserialize) },
+    ]),
+  );
 };
 
 /** Longest message either way, in bytes; more is RESOURCE_EXHAUSTED, also once it is unpacked. */

@@ -1,11 +1,12 @@
 // The gRPC door on a real socket, spoken to by the ordinary client and by reflection alone.
-import { status, type ServiceError } from '@grpc/grpc-js';
+import { Client, compressionAlgorithms, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { service as healthDefinition } from 'grpc-health-check';
 import { codeSettings } from '../../../../producers/ingress/code-settings.ts';
 import { startGrpc, type GrpcServer } from '../../../../producers/ingress/grpc/server.ts';
 import { InfrastructureError } from '../../../../shared/errors.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';
+import { seededBy } from '../../../hostile/part.ts';
 import { grpcClientOf } from '../../../support/grpc-client.ts';
 import { useDatabase } from '../../../shared/db/tables.ts';
 import { adminKey, testIngress, type TestIngress } from '../http/ingress.ts';
@@ -151,6 +152,51 @@ describe('A caller', () => {
   test('whose deadline has passed gets nothing sent', async () => {
     expect(await codeOf(call(opened, 'SendMail', request, { deadlineMs: -1 }))).toBe(status.DEADLINE_EXCEEDED);
     expect(ingress.published).toEqual([]);
+  });
+});
+
+describe('Bytes that nobody expects', () => {
+  const paths = {
+    SendMail: '/mail.MailService/SendMail',
+    SendCode: '/mail.OtpService/SendCode',
+    ValidateCode: '/mail.OtpService/ValidateCode',
+  };
+  const sendBytes = (path: string, bytes: Buffer, client = clientOf(opened).client): Promise<status> =>
+    new Promise((resolve) => {
+      client.makeUnaryRequest<Buffer, Buffer>(
+        path,
+        (value) => value,
+        (value) => value,
+        bytes,
+        (error) => {
+          resolve(error === null ? status.OK : error.code);
+        },
+      );
+    });
+
+  test.each(Object.entries(paths))('to %s are answered or refused, never a fault of ours', async (_, path) => {
+    const random = seededBy(7);
+    const codes = new Set<status>();
+    for (let round = 0; round < 20; round += 1) {
+      const many = Array.from({ length: 100 }, () => {
+        const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 40) }, () => Math.floor(random() * 256)));
+        // Half of them begin like a field of text, so that some of it is read.
+        return random() < 0.5 ? bytes : Buffer.concat([Buffer.from([0x0a, Math.min(127, bytes.length)]), bytes]);
+      });
+      for (const code of await Promise.all(many.map((bytes) => sendBytes(path, bytes)))) codes.add(code);
+    }
+    expect([...codes].filter((code) => ![status.OK, status.INVALID_ARGUMENT].includes(code))).toEqual([]);
+    expect(codes).toContain(status.INVALID_ARGUMENT);
+    expect(ingress.published).toEqual([]);
+  });
+
+  test('that unpack to five megabytes are RESOURCE_EXHAUSTED', async () => {
+    const zipping = new Client(`127.0.0.1:${opened.port}`, credentials.createInsecure(), {
+      'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
+    });
+    const bomb = Buffer.concat([Buffer.from([0x1a, 0xc0, 0x96, 0xb1, 0x02]), Buffer.alloc(5_000_000, 'x')]);
+    expect(await sendBytes(paths.SendMail, bomb, zipping)).toBe(status.RESOURCE_EXHAUSTED);
+    zipping.close();
   });
 });
 
