@@ -8,10 +8,10 @@ export const sendForm = z
   .object({
     email: z.object({
       fromEmail: bareAddressText,
-      fromName: headerText(500).optional(),
+      fromName: headerText(500).nullish(),
       toEmail: bareAddressText,
-      toName: headerText(500).optional(),
-      subject: headerText(2_000).optional(),
+      toName: headerText(500).nullish(),
+      subject: headerText(2_000).nullish(),
       body: storableText(204_800).min(1),
     }),
   })

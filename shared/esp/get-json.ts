@@ -14,7 +14,7 @@ export const getJson = async (url: string, headers: Readonly<Record<string, stri
       signal: AbortSignal.timeout(totalTimeoutMs),
     });
     if (!response.ok) throw new InfrastructureError('esp-list', `It answered ${response.status}.`);
-    return (await response.json());
+    return await response.json();
   } catch (error) {
     if (error instanceof InfrastructureError) throw error;
     throw new InfrastructureError('esp-list', 'It did not answer in time, or not with JSON.', error);

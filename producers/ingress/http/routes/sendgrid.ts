@@ -25,7 +25,7 @@ const statuses: Readonly<Record<RefusalKind, number>> = {
   'too-many': 429,
   'not-authenticated': 401,
   'not-allowed': 403,
-  'not-found': 400,
+  'not-found': 404,
 };
 // The words that SendGrid's clients and their users know.
 const sentences: Partial<Record<RefusalKind, string>> = {
@@ -101,6 +101,8 @@ export const sendgridRoutes = (app: RouteApp, context: IngressContext): void => 
       bodyLimit: Math.floor((context.maxMessageBytes * 4) / 3) + 10_485_760,
       errorHandler: answerError,
       schema: {
+        // Described by SendGrid; what of it is carried out stands in docs/doors.md.
+        hide: true,
         tags: ['drop-in'],
         operationId: 'sendgridMailSend',
         summary: 'SendGrid’s mail/send',

@@ -138,6 +138,8 @@ describe('The OpenAPI document', () => {
         expect(operation?.security).toBeUndefined();
         continue;
       }
+      // SendGrid describes its own.
+      if (route === 'POST /v3/mail/send') continue;
       expect(operation?.security).toEqual([{ key: [] }]);
       expect(operation?.description).toContain(`scope \`${access.scope}\``);
       expect(Object.keys(operation?.responses ?? {})).toEqual(expect.arrayContaining(['401', '403', '429', '503']));

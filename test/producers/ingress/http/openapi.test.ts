@@ -11,7 +11,6 @@ import { limitsChange, modeChange, whatIfQuestion } from '../../../../shared/con
 import { addressText, senderDomainText } from '../../../../shared/contracts/address-text.ts';
 import { headerNamePattern, isAllowedHeader } from '../../../../shared/contracts/header-names.ts';
 import { sendForm } from '../../../../shared/contracts/send-form.ts';
-import { sendgridMail } from '../../../../shared/contracts/sendgrid-mail.ts';
 import { templateLine } from '../../../../shared/contracts/text.ts';
 import { parseAddress } from '../../../../shared/domain/email-address.ts';
 import { normaliseSenderDomain } from '../../../../shared/domain/sender-domain.ts';
@@ -69,7 +68,7 @@ describe('The OpenAPI document', () => {
         expect([route, statuses]).toEqual([route, expect.arrayContaining(['413', '415'])]);
       for (const [status, { content }] of Object.entries(operation.responses)) {
         // Clients of other systems know the errors of those.
-        const isForeign = operation.tags?.some((tag) => tag === 'seeds' || tag === 'drop-in') === true;
+        const isForeign = operation.tags?.some((tag) => tag === 'seeds') === true;
         if (status < '400' || route === 'GET /health/ready' || isForeign) continue;
         if (status === '400' && /^\w+ \/(events|domains)\/\{domain\}/.test(route)) continue;
         expect([route, status, Object.keys(content ?? {})]).toEqual([route, status, ['application/problem+json']]);
@@ -115,7 +114,6 @@ describe('The OpenAPI document', () => {
       updateAccount: accountChange,
       createApiKey: newKey,
       sendForm: sendForm,
-      sendgridMailSend: sendgridMail,
       sendCode: newCodeRequest,
       verifyCode: codeGuess,
       addSuppressions: newSuppressions,
