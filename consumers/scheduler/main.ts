@@ -73,7 +73,7 @@ await runProcess('scheduler', env, (scope) => {
     deadLetters: env.RETENTION_DEAD_LETTER_DAYS,
   };
   runTicker(retentionTicker({ ...deps, days }), scope);
-  runTicker(erasureTicker(deps), scope);
+  runTicker(erasureTicker({ pool, outcomeTopic: deps.topics.outcomes.name }), scope);
   runTicker(reconciler({ pool, log, metrics, now: () => new Date() }), scope);
   return Promise.resolve();
 });

@@ -108,6 +108,11 @@ describe('The scheduler', () => {
     const ticker = reaper(deps);
     await ticker.tick();
     expect((await storedMessage(database.pool, id)).status).toBe('unknown');
+    await outboxTicker(deps).tick();
+    expect(published.map(({ topic, value }): unknown[] => [topic, JSON.parse(value.toString())])).toEqual([
+      ['email-outcomes', expect.objectContaining({ status: 'unknown', requestId: 'r', messageId: `msg_${id}` })],
+    ]);
+    published.length = 0;
     await alterMessage(database.pool, id, `due_at = now() - interval '1 s'`);
     await ticker.tick();
     // Whoever claims it decides whether it may come twice: not by a repeat of the very same call.
