@@ -21,6 +21,7 @@ import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts'
 import { purgeMarks } from '../../shared/db/producer-marks.ts';
 import { purgeRateBuckets } from '../../shared/db/rate-buckets.ts';
 import { thinDecisions } from '../../shared/db/thin-decisions.ts';
+import { purgeWebhookCalls } from '../../shared/db/webhook-calls.ts';
 import { writeOutcomes } from '../../shared/db/write-outcomes.ts';
 import { unknownWindowMs } from '../../shared/domain/next-attempt.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
@@ -131,6 +132,16 @@ export const keyPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'key-purge',
   everyMs: 600_000,
   tick: async () => (await purgeKeys(pool, keyDays, full)) >= full,
+});
+
+// Long enough to notice an endpoint that was down, and to replay.
+const webhookCallDays = { delivered: 7, other: 30 };
+
+/** Forgets old calls of webhooks. */
+export const webhookCallPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
+  name: 'webhook-call-purge',
+  everyMs: 600_000,
+  tick: async () => (await purgeWebhookCalls(pool, webhookCallDays, full)) >= full,
 });
 
 /** Removes the rate limits' buckets of keys and addresses that have not been heard of for a while. */

@@ -36,6 +36,8 @@ const tables = [
   'suppressions',
   'template_versions',
   'templates',
+  'webhook_calls',
+  'webhook_endpoints',
   'weight_decisions',
 ];
 
