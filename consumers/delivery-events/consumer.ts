@@ -21,7 +21,7 @@ import {
   storedTypes,
   updateMessageStates,
 } from '../../shared/db/store-events.ts';
-import { outcomeRecords, type StateChange } from '../../shared/domain/outcome-records.ts';
+import type { StateChange } from '../../shared/domain/outcome-records.ts';
 import { defineConsumer } from '../../shared/runtime/define-consumer.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
@@ -188,11 +188,8 @@ export const deliveryEvents = (deps: DeliveryEventsDeps) => {
           changes.map(({ domain }) => domain),
         );
         // Whatever else a transaction decides and others are to hear of goes into the same rows.
-        const told: readonly OutboxRecord[] = [
-          ...verdictRecords(verdictTopic, changes),
-          ...outcomeRecords(outcomeTopic, moved),
-        ];
-        const rows = await writeOutbox(db, told, ownMs);
+        const told: readonly OutboxRecord[] = [...verdictRecords(verdictTopic, changes)];
+        const rows = await writeOutbox(db, told, ownMs, { topic: outcomeTopic, changes: moved });
         await moveMarks(db, key, marks);
         await moveFence(db, key, next);
         counted({ kind: 'stored' }, stored.length);

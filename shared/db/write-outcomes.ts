@@ -1,4 +1,4 @@
-import { outcomeRecords, type StateChange } from '../domain/outcome-records.ts';
+import type { StateChange } from '../domain/outcome-records.ts';
 import type { Database } from './connect.ts';
 import { writeOutbox, type OutboxRow } from './outbox.ts';
 
@@ -12,4 +12,4 @@ export const writeOutcomes = async (
   topic: string | undefined,
   changes: readonly StateChange[],
   ownMs = 0,
-): Promise<readonly OutboxRow[]> => (topic === undefined ? [] : writeOutbox(db, outcomeRecords(topic, changes), ownMs));
+): Promise<readonly OutboxRow[]> => (topic === undefined ? [] : writeOutbox(db, [], ownMs, { topic, changes }));

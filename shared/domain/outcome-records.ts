@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { toldStates, type OutcomeRecord, type ToldState } from '../contracts/outcome.ts';
 import { publicMessageId } from './request-ids.ts';
 
@@ -22,7 +22,7 @@ const isTold = (status: string): status is ToldState => ranks.has(status);
 
 /** The id of what is told when a message comes to a state: the same in every process that tells it. */
 export const outcomeIdOf = (messageId: string, attempt: number, status: ToldState): string =>
-  `out_${createHash('sha256').update(`${messageId}\n${attempt}\n${status}`).digest('hex').slice(0, 32)}`;
+  `out_${hash('sha256', `${messageId}\n${attempt}\n${status}`).slice(0, 32)}`;
 
 /** What is published about changes of states; those that are not told (`queued`, `scheduled`, `sending`) are left out. */
 export const outcomeRecords = (
