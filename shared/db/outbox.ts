@@ -32,7 +32,6 @@ type StoredRecord = Omit<OutboxRecord, 'value'> & ({ readonly text: string } | {
 // One statement and one produce carry a row; Postgres and Kafka both like them below a few megabytes.
 const rowBytes = 1_000_000;
 const rowRecords = 500;
-const rowOutcomes = 4_000;
 
 // Foreign bytes need not be text that JSON can hold.
 const stored = ({ value, ...rest }: OutboxRecord): StoredRecord =>
@@ -100,8 +99,8 @@ export const writeOutbox = async (
     records: row,
     stored: row.map((record): StoredRecord | StoredOutcomes => stored(record)),
   }));
-  for (let start = 0; told !== undefined && start < told.changes.length; start += rowOutcomes) {
-    const changes = told.changes.slice(start, start + rowOutcomes);
+  for (let start = 0; told !== undefined && start < told.changes.length; start += rowRecords) {
+    const changes = told.changes.slice(start, start + rowRecords);
     const published = outcomeRecords(told.topic, changes);
     if (published.length === 0) continue;
     const kept = storedOutcomes({ topic: told.topic, changes });
