@@ -79,7 +79,7 @@ module.exports = {
       { path: '^shared/domain/' },
       {
         path: '^(shared/(?!domain/|contracts/|errors)|node_modules/)',
-        pathNot: '^node_modules/(tldts|croner|d3-random|nodemailer)',
+        pathNot: '^node_modules/(tldts|croner|d3-random|nodemailer|ipaddr\\.js)',
       },
     ),
     rule(

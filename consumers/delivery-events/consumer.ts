@@ -21,13 +21,14 @@ import {
   storedTypes,
   updateMessageStates,
 } from '../../shared/db/store-events.ts';
+import type { StateChange } from '../../shared/domain/outcome-records.ts';
 import { defineConsumer } from '../../shared/runtime/define-consumer.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
 import { done, reject } from '../../shared/runtime/outcome.ts';
+import { ownMs, type Teller } from '../../shared/runtime/teller.ts';
 import { checkFence } from './check-fence.ts';
 import { suppressByEvents } from './consumer-suppressions.ts';
-import { ownMs, type Teller } from './consumer-tell.ts';
 import { dropRepeats, producersOf } from './drop-repeats.ts';
 import { addStored, changeMessage, foldRecords, needsHistory, type StorableEvent } from './fold-events.ts';
 import { verdictRecords } from './verdict-records.ts';
@@ -42,6 +43,7 @@ export interface DeliveryEventsDeps {
   /** More deliveries than this, and no bounce, make a domain a catch-all; until the fleet has a stored threshold. */
   readonly deliveredThreshold: number;
   readonly verdictTopic: string;
+  readonly outcomeTopic: string;
   readonly tell: Teller['tell'];
 }
 
@@ -86,7 +88,8 @@ const storeEvents = async (db: Database, events: readonly StorableEvent[]): Prom
 // What a message can only be once, and what its silence is measured against.
 const settlingOutcomes: ReadonlySet<string> = new Set(['delivered', 'bounced', 'failed']);
 
-const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Promise<void> => {
+/** Moves the messages of new events; answers those that came to another state. */
+const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Promise<StateChange[]> => {
   const byMessage = new Map<string, StorableEvent[]>();
   for (const event of fresh) {
     if (event.messageId === undefined) continue;
@@ -131,11 +134,17 @@ const changeMessages = async (db: Database, fresh: readonly StorableEvent[]): Pr
   await addStatistics(db, statistics.rows());
   await addSenderStatistics(db, senders.rows());
   await addDelays(db, delays);
+  return messages.flatMap(({ message, stored }, index) => {
+    const change = changes[index];
+    if (change === undefined || change.status === message.status) return [];
+    const at = change.changedAt === undefined ? stored[0]?.at : new Date(change.changedAt);
+    return [{ ...message, status: change.status, reason: change.reason ?? null, at: at ?? message.claimedAt }];
+  });
 };
 
 /** The consumer that learns what became of messages. */
 export const deliveryEvents = (deps: DeliveryEventsDeps) => {
-  const { topic, pool, log, metrics, epoch, deliveredThreshold, verdictTopic } = deps;
+  const { topic, pool, log, metrics, epoch, deliveredThreshold, verdictTopic, outcomeTopic } = deps;
   const skippedRecords = metrics.counter('records_skipped_total', 'Offsets that were gone before they were counted.', [
     'topic',
   ]);
@@ -163,10 +172,10 @@ export const deliveryEvents = (deps: DeliveryEventsDeps) => {
           );
         }
         const place = `${key.topicEpoch}:${key.topic}:${key.partition}`;
-        const { kept, moved } = dropRepeats(fresh, await loadMarks(db, key, producersOf(fresh)));
+        const { kept, moved: marks } = dropRepeats(fresh, await loadMarks(db, key, producersOf(fresh)));
         const folded = foldRecords(kept, place);
         const stored = await storeEvents(db, await withMessages(db, folded.storable));
-        await changeMessages(db, stored);
+        const moved = await changeMessages(db, stored);
         await suppressByEvents(db, stored);
         addStored(folded.counts, stored);
         const changes = await addToDomains(
@@ -180,8 +189,8 @@ export const deliveryEvents = (deps: DeliveryEventsDeps) => {
         );
         // Whatever else a transaction decides and others are to hear of goes into the same rows.
         const told: readonly OutboxRecord[] = [...verdictRecords(verdictTopic, changes)];
-        const rows = await writeOutbox(db, told, ownMs);
-        await moveMarks(db, key, moved);
+        const rows = await writeOutbox(db, told, ownMs, { topic: outcomeTopic, changes: moved });
+        await moveMarks(db, key, marks);
         await moveFence(db, key, next);
         counted({ kind: 'stored' }, stored.length);
         counted({ kind: 'repeated' }, folded.storable.length - stored.length);

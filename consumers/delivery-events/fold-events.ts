@@ -152,6 +152,8 @@ export interface MessageChange {
   readonly clicks: number;
   readonly unsubscribedAt: Date | undefined;
   readonly reason: string | undefined;
+  /** When what brought the new state happened, as its ESP says; undefined where the state stays. */
+  readonly changedAt: string | undefined;
   /** For the statistics; each outcome once. */
   readonly firsts: readonly FirstOutcome[];
 }
@@ -179,6 +181,7 @@ export const changeMessage = (
   let { status, opens, clicks } = message;
   let unsubscribedAt: Date | undefined;
   let reason: string | undefined;
+  let changedAt: string | undefined;
   const firsts = new Map<FirstOutcome['outcome'], string | undefined>();
   const add = (outcome: FirstOutcome['outcome'], esp: string | undefined): void => {
     if (!firsts.has(outcome)) firsts.set(outcome, esp);
@@ -198,6 +201,7 @@ export const changeMessage = (
     else if (isOutcome(type) && !told.has(type)) add(type, esp);
     const next = stateAfter(status, type);
     if (next !== status && event.reason !== undefined) reason = event.reason;
+    if (next !== status) changedAt = event.at;
     status = next;
   }
   return {
@@ -207,6 +211,7 @@ export const changeMessage = (
     clicks,
     unsubscribedAt,
     reason,
+    changedAt,
     firsts: [...firsts].map(([outcome, esp]) => ({ outcome, esp })),
   };
 };

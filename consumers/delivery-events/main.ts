@@ -1,13 +1,14 @@
 import { adminEnv, domainEnv, kafkaEnv, logEnv, postgresEnv, readEnv, workerEnv } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
+import { removeOutbox } from '../../shared/db/outbox.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';
+import { createTeller } from '../../shared/runtime/teller.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
-import { createTeller } from './consumer-tell.ts';
 import { deliveryEvents } from './consumer.ts';
 import { thresholdTicker } from './ticker-threshold.ts';
 
@@ -43,8 +44,13 @@ await runProcess('delivery-events', env, async (scope) => {
   );
   onClose('Postgres for judging', () => patient.end());
   runTicker(thresholdTicker({ pool: patient, deliveredThreshold, verdictTopic, log }), scope);
-  const teller = createTeller(pool, publisher, (error) => {
-    scope.fail(error);
+  const teller = createTeller({
+    publish: (records) => publisher.publish(records),
+    remove: (rows) => removeOutbox(pool, rows),
+    now: () => performance.now(),
+    onFault: (error) => {
+      scope.fail(error);
+    },
   });
   onClose('told records', () => teller.close());
   const definition = deliveryEvents({
@@ -55,6 +61,7 @@ await runProcess('delivery-events', env, async (scope) => {
     epoch: env.KAFKA_EPOCH,
     deliveredThreshold,
     verdictTopic,
+    outcomeTopic: topics.outcomes.name,
     tell: teller.tell,
   });
   await runConsumer(definition, { ...env, workers }, scope, publisher);

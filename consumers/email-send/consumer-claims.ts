@@ -13,9 +13,12 @@ import {
 } from '../../shared/db/claim-messages.ts';
 import type { WeighSettings } from '../../shared/db/decide-weights.ts';
 import { insertRequests, loadRequests, type StoredRequest } from '../../shared/db/requests.ts';
+import { writeOutcomes } from '../../shared/db/write-outcomes.ts';
+import type { StateChange } from '../../shared/domain/outcome-records.ts';
 import { messageIdsOf } from '../../shared/domain/request-ids.ts';
 import { callTimeouts, type MessageClass } from '../../shared/domain/next-attempt.ts';
 import { InvalidMessageError } from '../../shared/errors.ts';
+import { ownMs, type Telling } from '../../shared/runtime/teller.ts';
 import type { RequestPart } from '../../shared/contracts/email.ts';
 import type { SendLane } from '../../shared/contracts/topics.ts';
 import { asProbe, asRepeat, claimedMessage, type OpenSealed } from './claimed-message.ts';
@@ -86,10 +89,13 @@ export const claimsOn = (
     templates = templatesOn(pool),
     makeLink,
     openSealed = openSealedWith(undefined),
+    telling,
   }: {
     readonly templates?: Templates;
     readonly makeLink?: MakeLink | undefined;
     readonly openSealed?: OpenSealed;
+    /** Without it nobody is told what became of messages that are not sent. */
+    readonly telling?: Telling | undefined;
   } = {},
 ): Claims => {
   const weightsFor = providerWeightsOnce();
@@ -134,12 +140,33 @@ export const claimsOn = (
     }));
   };
 
+  /** Claims in one transaction, and tells of those that are over with it. */
+  const claiming = async <T>(work: (db: Database, over: StateChange[]) => Promise<T>): Promise<T> => {
+    const { claimed, told } = await pool.transaction(async (db) => {
+      const over: StateChange[] = [];
+      const result = await work(db, over);
+      return { claimed: result, told: await writeOutcomes(db, telling?.topic, over, ownMs) };
+    });
+    telling?.tell(told);
+    return claimed;
+  };
+  const ended = (
+    status: 'failed' | 'suppressed',
+    messages: readonly DueMessage[],
+    at: ReadonlyMap<string, Date>,
+    reasons: ReadonlyMap<string, string>,
+  ): StateChange[] =>
+    messages.flatMap((message) => {
+      const since = at.get(message.id);
+      return since === undefined ? [] : [{ ...message, status, at: since, reason: reasons.get(message.id) ?? null }];
+    });
+
   return {
     claimNew: async (requests, leaseToken) => {
       const allowances = await routing.allowances();
       const standingOf = await standingDecisions(routing, requests);
       const holdMessages = await guard.ready();
-      return pool.transaction(async (db) => {
+      return claiming(async (db, over) => {
         const byId = new Map(requests.map((request) => [request.id, request]));
         const inserted = await insertRequests(
           db,
@@ -231,11 +258,16 @@ export const claimsOn = (
           suppressed !== undefined || (sendAt !== null && Date.parse(sendAt) > now)
             ? esp
             : (orders.get(id)?.candidates[0] ?? esp);
-        const claimed = await insertAndClaim(
+        const { claimed, suppressed } = await insertAndClaim(
           db,
           ordered.map(({ message }) => ({ ...message, esp: firstOf(message) })),
           leaseToken,
         );
+        for (const { message } of ordered) {
+          const at = suppressed.get(message.id);
+          const change = { status: 'suppressed', attempt: 0, reason: message.suppressed ?? null };
+          if (at !== undefined) over.push({ ...message, ...change, at });
+        }
         const ours = ordered.flatMap(({ message, request }) => {
           const order = orders.get(message.id);
           if (order === undefined || !claimed.has(message.id)) return [];
@@ -251,7 +283,7 @@ export const claimsOn = (
     claimDue: async (ids, leaseToken) => {
       const allowances = await routing.allowances();
       const holdMessages = await guard.ready();
-      return pool.transaction(async (db) => {
+      return claiming(async (db, over) => {
         const locked = await lockDueMessages(db, ids);
         const requests = await loadRequests(db, [...new Set(locked.map((message) => message.requestId))], {
           withContent: true,
@@ -266,8 +298,8 @@ export const claimsOn = (
           const reason = consent.reasonAgainst(askedOf(message));
           return reason === undefined ? [] : [{ id: message.id, reason }];
         });
-        await endDue(db, 'suppressed', suppressed);
-        const isSuppressed = new Set(suppressed.map(({ id }) => id));
+        const isSuppressed = new Map(suppressed.map(({ id, reason }) => [id, reason]));
+        over.push(...ended('suppressed', locked, await endDue(db, 'suppressed', suppressed), isSuppressed));
         const sendable = locked.flatMap((message) =>
           isSuppressed.has(message.id) ? [] : [{ ...message, data: consent.dataOf(askedOf(message)) }],
         );
@@ -342,7 +374,8 @@ export const claimsOn = (
             unsendable.push({ id: message.id, reason: error.message });
           }
         }
-        await endDue(db, 'failed', unsendable);
+        const reasons = new Map(unsendable.map(({ id, reason }) => [id, reason]));
+        over.push(...ended('failed', locked, await endDue(db, 'failed', unsendable), reasons));
         await claimDue(
           db,
           claimed.map((message) => ({

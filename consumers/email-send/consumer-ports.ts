@@ -6,6 +6,7 @@ import { addCalls, noteRests } from '../../shared/db/esp-health.ts';
 import { recordAnswers, type AnswerRow } from '../../shared/db/record-answers.ts';
 import { loadSuppressions } from '../../shared/db/suppressions.ts';
 import { addStatistics, statisticsFold } from '../../shared/db/statistics.ts';
+import { writeOutcomes } from '../../shared/db/write-outcomes.ts';
 import { InfrastructureError } from '../../shared/errors.ts';
 import type { Lifetimes } from '../../shared/domain/next-attempt.ts';
 import { hideAddresses } from '../../shared/domain/hide-addresses.ts';
@@ -16,6 +17,7 @@ import { backoffMs } from '../../shared/runtime/backoff.ts';
 import { carryAll } from '../../shared/runtime/carry-all.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import type { Metrics } from '../../shared/runtime/metrics.ts';
+import { ownMs, type Telling } from '../../shared/runtime/teller.ts';
 import { budgetsOn } from './consumer-budgets.ts';
 import { callsOn, isCredentials, notMade, restAfter } from './consumer-calls.ts';
 import { leaseMsOf } from './consumer-claims.ts';
@@ -97,6 +99,8 @@ export const portsOn = (
     readonly lifetimesMs?: Lifetimes;
     /** Whether calls that have not begun are left to another process. */
     readonly isStopping?: () => boolean;
+    /** Without it nobody is told what became of messages. */
+    readonly telling?: Telling | undefined;
   },
 ): DeliveryPorts & { close(): Promise<void> } => {
   const noteAll = carryAll<NotedCall, undefined>(async (noted) => {
@@ -114,8 +118,8 @@ export const portsOn = (
     noteCall,
   });
 
-  const write = (ended: readonly EndedAttempt[]) =>
-    pool.transaction(async (db) => {
+  const write = async (ended: readonly EndedAttempt[]) => {
+    const { recorded, told } = await pool.transaction(async (db) => {
       const suppressed = await suppressedSince(db, ended);
       const rows = ended.map((one): AnswerRow => {
         const failure = one.step.kind === 'next-esp' ? suppressed.get(one.message.id) : undefined;
@@ -134,10 +138,18 @@ export const portsOn = (
       await addStatistics(db, statistics.rows());
       await addCalls(db, answersByEsp(ended), settings.roundSeconds);
       await noteRests(db, restsOf(ended));
+      const changes = rows.flatMap(({ id, attempt, esp }) => {
+        const row = recorded.get(id);
+        return row === undefined || row.wasMoved ? [] : [{ ...row, attempt, esp }];
+      });
+      const told = await writeOutcomes(db, settings.telling?.topic, changes, ownMs);
       // Nobody's to hand on.
       for (const id of suppressed.keys()) recorded.delete(id);
-      return recorded;
+      return { recorded, told };
     });
+    settings.telling?.tell(told);
+    return recorded;
+  };
 
   // An answer lives in this process alone until it is written: a short absence of Postgres must not turn what is known
   // into `unknown`. Past the patience the claims run out instead, and the reaper finds them.

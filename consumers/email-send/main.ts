@@ -19,6 +19,7 @@ import { connectPostgres } from '../../shared/db/connect.ts';
 import { weighSettings } from '../../shared/db/decide-weights.ts';
 import { routingChannel } from '../../shared/db/esp-health.ts';
 import { listenTo } from '../../shared/db/listen.ts';
+import { removeOutbox } from '../../shared/db/outbox.ts';
 import { deriveKey } from '../../shared/domain/derived-key.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import { configuredEsps } from '../../shared/esp/accounts.ts';
@@ -27,6 +28,7 @@ import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { failpointOf } from '../../shared/runtime/failpoint.ts';
 import { runConsumer } from '../../shared/runtime/run-consumer.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
+import { createTeller } from '../../shared/runtime/teller.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { workersOf } from '../../shared/runtime/workers.ts';
 import { linkMaker, unsubscribeKey } from '../../shared/domain/unsubscribe-link.ts';
@@ -89,6 +91,17 @@ await runProcess(lane, env, async (scope) => {
   const routing = routingOn(pool, weighing);
   const listener = listenTo(env.DATABASE_URL, routingChannel, routing.invalidate);
   onClose('listener', () => listener.close());
+  const topics = topicsOf(env);
+  const teller = createTeller({
+    publish: (records) => publisher.publish(records),
+    remove: (rows) => removeOutbox(pool, rows),
+    now: () => performance.now(),
+    onFault: (error) => {
+      scope.fail(error);
+    },
+  });
+  onClose('told records', () => teller.close());
+  const telling = { topic: topics.outcomes.name, tell: teller.tell };
   const ports = portsOn(pool, esps, { metrics, log }, routing, {
     roundSeconds: env.HEALTH_ROUND_SECONDS,
     patienceMs: 20_000,
@@ -98,11 +111,12 @@ await runProcess(lane, env, async (scope) => {
       bulk: env.GIVE_UP_BULK_HOURS * 3_600_000,
     },
     isStopping: () => scope.signal.aborted,
+    telling,
   });
   onClose('budgets', () => ports.close());
   const definition = emailSend({
     lane,
-    topic: topicsOf(env).send[lane],
+    topic: topics.send[lane],
     configuredEsps: configured,
     claims: claimsOn(
       pool,
@@ -114,6 +128,7 @@ await runProcess(lane, env, async (scope) => {
       {
         templates,
         makeLink,
+        telling,
         openSealed: openSealedWith(
           env.JWT_SECRET === undefined ? undefined : deriveKey(env.JWT_SECRET, 'one-time-code seal'),
         ),

@@ -29,6 +29,7 @@ import {
   partitionsTicker,
   reaper,
   wakeTicker,
+  webhookCallPurge,
 } from './tickers.ts';
 
 const env = readEnv({
@@ -64,6 +65,7 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(keyPurge(deps), scope);
   runTicker(bucketPurge(deps), scope);
   runTicker(callPurge(deps), scope);
+  runTicker(webhookCallPurge(deps), scope);
   runTicker(codeCleanup(deps, 1_000 * (env.OTP_CLEANUP_SECONDS ?? 60 * env.OTP_CLEANUP_MINUTES)), scope);
   runTicker(markPurge(deps), scope);
   runTicker(decisionsTicker(deps), scope);
@@ -73,7 +75,7 @@ await runProcess('scheduler', env, (scope) => {
     deadLetters: env.RETENTION_DEAD_LETTER_DAYS,
   };
   runTicker(retentionTicker({ ...deps, days }), scope);
-  runTicker(erasureTicker(deps), scope);
+  runTicker(erasureTicker({ pool, outcomeTopic: deps.topics.outcomes.name }), scope);
   runTicker(reconciler({ pool, log, metrics, now: () => new Date() }), scope);
   return Promise.resolve();
 });

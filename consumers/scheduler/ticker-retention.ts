@@ -33,8 +33,11 @@ export const retentionTicker = ({ pool, blobs, log, days }: RetentionDeps): Tick
 });
 
 /** Goes on with erasures, one step at a time. */
-export const erasureTicker = ({ pool }: Pick<RetentionDeps, 'pool'>): Ticker => ({
+export const erasureTicker = ({
+  pool,
+  outcomeTopic,
+}: Pick<RetentionDeps, 'pool'> & { readonly outcomeTopic?: string }): Ticker => ({
   name: 'erasures',
   everyMs: 2_000,
-  tick: () => continueErasure(pool),
+  tick: () => continueErasure(pool, outcomeTopic),
 });

@@ -21,6 +21,8 @@ import { contentToPurge, forgetContent } from '../../shared/db/purge-content.ts'
 import { purgeMarks } from '../../shared/db/producer-marks.ts';
 import { purgeRateBuckets } from '../../shared/db/rate-buckets.ts';
 import { thinDecisions } from '../../shared/db/thin-decisions.ts';
+import { purgeWebhookCalls } from '../../shared/db/webhook-calls.ts';
+import { writeOutcomes } from '../../shared/db/write-outcomes.ts';
 import { unknownWindowMs } from '../../shared/domain/next-attempt.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
@@ -40,11 +42,15 @@ const full = 1_000;
 const dueLimit = 5_000;
 
 /** Expired claims become `unknown`; unknown ones whose window is over are sent again where that is allowed. */
-export const reaper = ({ pool, log }: SchedulerDeps): Ticker => ({
+export const reaper = ({ pool, log, topics }: Pick<SchedulerDeps, 'pool' | 'log' | 'topics'>): Ticker => ({
   name: 'reaper',
   everyMs: 2_000,
   tick: async () => {
-    const expired = await expireLeases(pool, unknownWindowMs);
+    const expired = await pool.transaction(async (db) => {
+      const found = await expireLeases(db, unknownWindowMs);
+      await writeOutcomes(db, topics.outcomes.name, found);
+      return found.length;
+    });
     const released = await releaseUnknown(pool);
     if (expired > 0) log.warn({ expired }, 'claims ran out before their answer was known');
     if (released > 0)
@@ -126,6 +132,16 @@ export const keyPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
   name: 'key-purge',
   everyMs: 600_000,
   tick: async () => (await purgeKeys(pool, keyDays, full)) >= full,
+});
+
+// Long enough to notice an endpoint that was down, and to replay.
+const webhookCallDays = { delivered: 7, other: 30 };
+
+/** Forgets old calls of webhooks. */
+export const webhookCallPurge = ({ pool }: Pick<SchedulerDeps, 'pool'>): Ticker => ({
+  name: 'webhook-call-purge',
+  everyMs: 600_000,
+  tick: async () => (await purgeWebhookCalls(pool, webhookCallDays, full)) >= full,
 });
 
 /** Removes the rate limits' buckets of keys and addresses that have not been heard of for a while. */

@@ -19,6 +19,7 @@ import {
   smtpInEnv,
   usualGrpcPort,
   verdictEnv,
+  webhookOutEnv,
   weightEnv,
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
@@ -36,6 +37,7 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
+import { webhookSecretKey } from '../../shared/domain/webhook-secret.ts';
 import { unsubscribeKey } from '../../shared/domain/unsubscribe-link.ts';
 import { createKeyCheck } from './check-key.ts';
 import { codeSettings } from './code-settings.ts';
@@ -66,6 +68,7 @@ const groups = {
   ...weightEnv,
   ...healthEnv,
   ...domainEnv,
+  ...webhookOutEnv,
   ...blobEnv,
   ...adminEnv,
   ...logEnv,
@@ -126,6 +129,10 @@ await runProcess('ingress', env, async (scope) => {
     verdicts,
     domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
     requestStats: createRequestStats(),
+    outgoing: {
+      secretKey: env.JWT_SECRET === undefined ? undefined : webhookSecretKey(env.JWT_SECRET),
+      allowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
+    },
     hasMetrics: env.METRICS_ENABLED,
     isOpen: env.AUTH_OPEN,
     recent: createRecentRequests(),

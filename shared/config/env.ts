@@ -53,6 +53,7 @@ export const kafkaEnv = {
   WEBHOOK_TOPIC_SES: topicName('webhook-ses'),
   KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
   KAFKA_VERDICT_TOPIC: topicName('domain-verdicts'),
+  KAFKA_OUTCOME_TOPIC: topicName('email-outcomes'),
 };
 
 export const postgresEnv = { DATABASE_URL: z.string().min(1) };
@@ -288,8 +289,15 @@ export const simulatorEnv = {
   SIMULATOR_SEED: z.coerce.number().int().default(1),
 };
 
+/** Calls to URLs that users name. */
+export const webhookOutEnv = {
+  /** For developers: addresses that are not of the public internet may be called too, this machine's own without TLS. */
+  WEBHOOK_ALLOW_PRIVATE: flag(false),
+};
+
 /** For documents and their test: every group by name. */
 export const envGroups = {
+  webhookOutEnv,
   kafkaEnv,
   postgresEnv,
   httpEnv,
@@ -363,6 +371,12 @@ const openFaults = (isOpen: boolean, source: Source): readonly string[] => {
   ];
 };
 
+const privateFaults = (isAllowed: boolean, source: Source): readonly string[] =>
+  isAllowed && source['NODE_ENV'] === 'production'
+    ? ['WEBHOOK_ALLOW_PRIVATE: must not be on with NODE_ENV=production']
+    : [];
+const isOn = (value: string | undefined): boolean => ['1', 'true', 'on'].includes(value ?? '');
+
 /** The values of the named groups, or every fault by the variable's name, never with its value. */
 export const checkEnv = <S extends Shape>(
   shape: S,
@@ -375,7 +389,8 @@ export const checkEnv = <S extends Shape>(
     const name = String(issue.path[0]);
     faults.push(raw[name] === undefined ? `${name}: is not set` : `${name}: ${issue.message}`);
   }
-  faults.push(...openFaults(['1', 'true', 'on'].includes(raw['AUTH_OPEN'] ?? ''), source));
+  faults.push(...openFaults(isOn(raw['AUTH_OPEN']), source));
+  faults.push(...privateFaults(isOn(raw['WEBHOOK_ALLOW_PRIVATE']), source));
   if (source['NODE_ENV'] === 'production') faults.push(...productionFaults(raw));
   return faults.length > 0 || !parsed.success ? { faults } : { values: Object.freeze(parsed.data) as Values<S> };
 };

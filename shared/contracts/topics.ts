@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deliveryRecord, type DeliveryRecord } from './delivery.ts';
 import { sendRecord, type SendRecord } from './email.ts';
+import { outcomeRecord, type OutcomeRecord } from './outcome.ts';
 import { verdictRecord, type VerdictRecord } from './verdict.ts';
 
 /** A topic: the only list of them is `topicsOf`; the shell makes them from it, consumers take schema and name from it. */
@@ -31,6 +32,7 @@ export interface TopicNames {
   readonly KAFKA_EMAIL_TOPIC: string;
   readonly KAFKA_DELIVERY_TOPIC: string;
   readonly KAFKA_VERDICT_TOPIC: string;
+  readonly KAFKA_OUTCOME_TOPIC: string;
   readonly WEBHOOK_TOPIC_SENDGRID: string;
   readonly WEBHOOK_TOPIC_POSTMARK: string;
   readonly WEBHOOK_TOPIC_SPARKPOST: string;
@@ -44,6 +46,8 @@ export interface Topics {
   readonly delivery: Topic<DeliveryRecord>;
   /** What others read: the fleet only writes it. */
   readonly verdicts: Topic<VerdictRecord>;
+  /** What became of messages, for others and for webhooks. */
+  readonly outcomes: Topic<OutcomeRecord>;
   /** The `.dead` of every topic that is read. */
   readonly dead: readonly Topic<Uint8Array>[];
   /** All of them. */
@@ -108,9 +112,16 @@ export const topicsOf = (names: TopicNames): Topics => {
     format: 'json',
     schema: verdictRecord,
   };
-  const read = [...Object.values(send), ...Object.values(webhook), delivery];
+  const outcomes: Topic<OutcomeRecord> = {
+    name: names.KAFKA_OUTCOME_TOPIC,
+    partitions: 12,
+    retentionDays: 7,
+    format: 'json',
+    schema: outcomeRecord,
+  };
+  const read = [...Object.values(send), ...Object.values(webhook), delivery, outcomes];
   const dead = read.map((topic) => deadTopic(topic.name));
-  return { send, webhook, delivery, verdicts, dead, all: [...read, verdicts, ...dead] };
+  return { send, webhook, delivery, verdicts, outcomes, dead, all: [...read, verdicts, ...dead] };
 };
 
 /**

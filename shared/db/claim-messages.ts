@@ -32,18 +32,24 @@ export interface NewMessage {
   readonly suppressed?: string | undefined;
 }
 
+/** What became of new messages: those to be sent now, and those that were stored as `suppressed`, with the time of it. */
+export interface StoredMessages {
+  readonly claimed: ReadonlySet<string>;
+  readonly suppressed: ReadonlyMap<string, Date>;
+}
+
 /**
  * Stores messages that are not stored yet and claims them under the token (attempt 1), all in one statement. Answers
- * the ids that are now ours to send: not those that existed (a redelivery), nor those that are suppressed or whose time has
- * not come.
+ * the ids that are now ours to send, and those that are suppressed: neither those that existed (a redelivery), nor those
+ * whose time has not come.
  */
 export const insertAndClaim = async (
   db: Database,
   messages: readonly NewMessage[],
   leaseToken: string,
-): Promise<ReadonlySet<string>> => {
-  if (messages.length === 0) return new Set();
-  const { rows } = await db.query<{ id: string }>(
+): Promise<StoredMessages> => {
+  if (messages.length === 0) return { claimed: new Set(), suppressed: new Map() };
+  const { rows } = await db.query<{ id: string; status: string; at: Date }>(
     `with stored as (
        insert into messages (id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
                              status, attempt, lease_token, lease_until, claimed_at, due_at, reason)
@@ -62,7 +68,7 @@ export const insertAndClaim = async (
                     waits_for, suppressed)) m
        on conflict (id) do nothing
        returning id, status
-     ) select id from stored where status = 'sending'`,
+     ) select id, status, now() as at from stored where status in ('sending', 'suppressed')`,
     [
       messages.map((message) => message.id),
       messages.map((message) => message.requestId),
@@ -81,7 +87,10 @@ export const insertAndClaim = async (
       messages.map((message) => message.suppressed ?? null),
     ],
   );
-  return new Set(rows.map((row) => row.id));
+  return {
+    claimed: new Set(rows.flatMap(({ id, status }) => (status === 'sending' ? [id] : []))),
+    suppressed: new Map(rows.flatMap(({ id, status, at }) => (status === 'suppressed' ? [[id, at] as const] : []))),
+  };
 };
 
 /** A stored message whose time has come. */
@@ -187,18 +196,20 @@ export const claimDue = async (
   );
 };
 
-/** Ends locked messages that are not to be sent, each with its reason. */
+/** Ends locked messages that are not to be sent, each with its reason; answers when. */
 export const endDue = async (
   db: Database,
   status: 'failed' | 'suppressed',
   messages: readonly { readonly id: string; readonly reason: string }[],
-): Promise<void> => {
-  if (messages.length === 0) return;
-  await db.query(
+): Promise<ReadonlyMap<string, Date>> => {
+  if (messages.length === 0) return new Map();
+  const { rows } = await db.query<{ id: string; at: Date }>(
     `update messages m set status = $3, reason = f.reason, lease_token = null, lease_until = null, due_at = null, updated_at = now()
-     from unnest($1::uuid[], $2::text[]) as f(id, reason) where m.id = f.id`,
+     from unnest($1::uuid[], $2::text[]) as f(id, reason) where m.id = f.id
+     returning m.id, now() as at`,
     [messages.map((message) => message.id), messages.map((message) => message.reason), status],
   );
+  return new Map(rows.map(({ id, at }) => [id, at]));
 };
 
 /** Takes copies away from locked messages: what is left of their data. */

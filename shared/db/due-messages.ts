@@ -1,11 +1,24 @@
+import type { StateChange } from '../domain/outcome-records.ts';
 import type { Database } from './connect.ts';
 
 /**
  * Claims whose lease has run out become `unknown`: whoever held them may have sent them. Their window is the class's
- * (ms). Answers how many; at most 1,000 a call.
+ * (ms). Answers them; at most 1,000 a call.
  */
-export const expireLeases = async (db: Database, windowMs: Readonly<Record<string, number>>): Promise<number> => {
-  const { rowCount } = await db.query(
+export const expireLeases = async (
+  db: Database,
+  windowMs: Readonly<Record<string, number>>,
+): Promise<StateChange[]> => {
+  const { rows } = await db.query<{
+    id: string;
+    request_id: string;
+    account_id: string;
+    email: string;
+    attempt: number;
+    esp: string;
+    at: Date;
+    reason: string;
+  }>(
     `with expired as (
        select id, request_id, attempt, esp, claimed_at, lease_token from messages
        where status = 'sending' and lease_until < now() order by lease_until limit 1000 for update skip locked
@@ -18,10 +31,16 @@ export const expireLeases = async (db: Database, windowMs: Readonly<Record<strin
             unsure_attempt = coalesce(m.unsure_attempt, e.attempt), unsure_token = coalesce(m.unsure_token, e.lease_token),
             reason = 'The process that sent it ended before it knew the answer.',
             due_at = now() + coalesce(($1::jsonb ->> r.class)::int, 60000) * interval '1 ms'
-     from expired e join requests r on r.id = e.request_id where m.id = e.id`,
+     from expired e join requests r on r.id = e.request_id where m.id = e.id
+     returning m.id, m.request_id, m.account_id, m.email, m.attempt, m.esp, m.updated_at as at, m.reason`,
     [JSON.stringify(windowMs)],
   );
-  return rowCount ?? 0;
+  return rows.map(({ request_id: requestId, account_id: accountId, ...row }) => ({
+    ...row,
+    requestId,
+    accountId,
+    status: 'unknown',
+  }));
 };
 
 /**

@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { accountOfPayload, erasedAddress, eraseFromData, eraseFromPayload } from '../domain/erase-from-payload.ts';
 import { mailboxOf } from '../domain/one-time-code.ts';
+import type { StateChange } from '../domain/outcome-records.ts';
 import type { Database, Pool } from './connect.ts';
 import { forgetSuppressedAddress } from './suppressions.ts';
+import { writeOutcomes } from './write-outcomes.ts';
 
 export interface Erasure {
   readonly id: number;
@@ -38,30 +40,50 @@ const erasureOf = (row: ErasureRow): Erasure => ({
   doneAt: row.done_at,
 });
 
+interface ErasedRow {
+  id: string;
+  request_id: string;
+  account_id: string;
+  attempt: number;
+  esp: string;
+  at: Date;
+}
+const cancelReason = 'The recipient was erased.';
+/** What is told of a cancelled message: no address. */
+const cancelled = ({ id, request_id: requestId, account_id: accountId, attempt, esp, at }: ErasedRow): StateChange => ({
+  ...{ id, requestId, accountId, attempt, esp, at },
+  email: erasedAddress,
+  status: 'cancelled',
+  reason: cancelReason,
+});
+
 const messagesPerStep = 20_000;
 const lettersPerStep = 500;
 
 /**
  * Begins to erase a recipient of one account, or of all where `accountId` is undefined. Its messages lose address, name and
  * variables at once; those that still wait are cancelled. Requests to it alone lose their texts, and the answer says where
- * large ones lie. The rest follows by `continueErasure`.
+ * large ones lie. The rest follows by `continueErasure`. Cancellations are told on the `outcomeTopic`.
  */
 export const beginErasure = (
   pool: Pool,
   asked: { readonly accountId: string | undefined; readonly email: string; readonly requestedBy: string },
+  outcomeTopic?: string,
 ): Promise<Erasure & { readonly contentRefs: readonly string[] }> =>
   pool.transaction(async (db) => {
-    const { rows: found } = await db.query<{ request_id: string }>(
+    const { rows: found } = await db.query<ErasedRow & { is_cancelled: boolean }>(
       `with own as (
-         select id from messages where lower(email) = lower($1) and ($2::text is null or account_id = $2) order by id for update
+         select id, status in ('queued', 'scheduled', 'unknown') as is_cancelled from messages where lower(email) = lower($1) and ($2::text is null or account_id = $2) order by id for update
        )
        update messages m set email = $3, name = null, data = null, updated_at = now(),
-         status = case when m.status in ('queued', 'scheduled', 'unknown') then 'cancelled' else m.status end,
-         reason = case when m.status in ('queued', 'scheduled', 'unknown') then 'The recipient was erased.' else m.reason end,
-         due_at = case when m.status in ('queued', 'scheduled', 'unknown') then null else m.due_at end
-       from own where m.id = own.id returning m.request_id`,
-      [asked.email, asked.accountId ?? null, erasedAddress],
+         status = case when own.is_cancelled then 'cancelled' else m.status end,
+         reason = case when own.is_cancelled then $4 else m.reason end,
+         due_at = case when own.is_cancelled then null else m.due_at end
+       from own where m.id = own.id
+       returning m.id, m.request_id, m.account_id, m.attempt, m.esp, m.updated_at as at, own.is_cancelled`,
+      [asked.email, asked.accountId ?? null, erasedAddress, cancelReason],
     );
+    await writeOutcomes(db, outcomeTopic, found.filter(({ is_cancelled: isCancelled }) => isCancelled).map(cancelled));
     const { rows: blobs } = await db.query<{ content_ref: string | null }>(
       `with alone as (
          select r.id, r.content ->> 'contentRef' as content_ref from requests r
@@ -155,12 +177,14 @@ const eraseLetters = async (db: Database, row: ErasureRow, email: string) => {
 };
 
 // An attempt that was under way when the erasure began may have put its message back into the queue since.
-const cancelReturned = async (db: Database): Promise<boolean> => {
-  await db.query(
-    `update messages set status = 'cancelled', reason = 'The recipient was erased.', due_at = null, updated_at = now()
-     where lower(email) = $1 and status in ('queued', 'scheduled', 'unknown')`,
-    [erasedAddress],
+const cancelReturned = async (db: Database, outcomeTopic: string | undefined): Promise<boolean> => {
+  const { rows: returned } = await db.query<ErasedRow>(
+    `update messages set status = 'cancelled', reason = $2, due_at = null, updated_at = now()
+     where lower(email) = $1 and status in ('queued', 'scheduled', 'unknown')
+     returning id, request_id, account_id, attempt, esp, updated_at as at`,
+    [erasedAddress, cancelReason],
   );
+  await writeOutcomes(db, outcomeTopic, returned.map(cancelled));
   const { rows } = await db.query(`select from messages where lower(email) = $1 and status = 'sending' limit 1`, [
     erasedAddress,
   ]);
@@ -171,7 +195,7 @@ const cancelReturned = async (db: Database): Promise<boolean> => {
  * One step of one erasure that is not done; answers whether there is more to do at once. Dead letters that do not say
  * whose they are belong to an erasure for all accounts alone.
  */
-export const continueErasure = (pool: Pool): Promise<boolean> =>
+export const continueErasure = (pool: Pool, outcomeTopic?: string): Promise<boolean> =>
   pool.transaction(async (db) => {
     const { rows } = await db.query<ErasureRow>(
       `select * from erasures where done_at is null order by id limit 1 for update skip locked`,
@@ -181,7 +205,7 @@ export const continueErasure = (pool: Pool): Promise<boolean> =>
     const copies = await eraseCopies(db, row, row.email);
     const letters = await eraseLetters(db, row, row.email);
     const isOver = copies.last === null && letters.last === undefined;
-    const isDone = isOver && !(await cancelReturned(db));
+    const isDone = isOver && !(await cancelReturned(db, outcomeTopic));
     await db.query(
       `update erasures set message_cursor = coalesce($2, message_cursor), letter_cursor = coalesce($3, letter_cursor),
               copies = copies + $4, dead_letters = dead_letters + $5,

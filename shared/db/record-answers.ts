@@ -26,6 +26,12 @@ export interface RecordedAnswer {
   readonly mailboxProvider: string;
   readonly batchId: string;
   readonly claimedAt: Date;
+  readonly requestId: string;
+  readonly email: string;
+  /** The state it has now, and since when; an earlier one where a webhook had moved it. */
+  readonly status: string;
+  readonly at: Date;
+  readonly reason: string | null;
   /** True when a webhook had already moved the message on. */
   readonly wasMoved: boolean;
 }
@@ -38,6 +44,10 @@ const attemptStates: Readonly<Record<AnswerRow['step'], string>> = {
   'next-esp': 'refused',
   suppressed: 'refused',
 };
+/** Why a message is in its state: our own words before the ESP's. */
+const reasonOf = ({ failure, error }: AnswerRow): string | null =>
+  [failure, error].filter((words) => words !== undefined && words !== null).join(' ') || null;
+
 const nextStates: Readonly<Record<AnswerRow['step'], string>> = {
   sent: 'sent',
   unknown: 'unknown',
@@ -61,13 +71,16 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
     batch_id: string;
     claimed_at: Date;
     status: string;
+    request_id: string;
+    email: string;
+    at: Date;
   }>(
     `with given as (
        select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                             $9::int[], $10::text[], $11::int[], $12::text[])
-         as g(id, attempt, lease_token, esp, attempt_state, next_state, provider_message_id, error, wait_ms, next_esp, lease_ms, failure)
+         as g(id, attempt, lease_token, esp, attempt_state, next_state, provider_message_id, error, wait_ms, next_esp, lease_ms, reason)
      ), held as (
-       select m.id, m.account_id, m.mailbox_provider, m.batch_id, m.claimed_at, m.status
+       select m.id, m.account_id, m.mailbox_provider, m.batch_id, m.claimed_at, m.status, m.request_id, m.email
        from messages m join given g using (id)
        where m.attempt = g.attempt and m.lease_token = g.lease_token
        order by m.id for update of m
@@ -90,11 +103,11 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
          claimed_at = case when g.next_esp is null then m.claimed_at else now() end,
          due_at = case when m.status = 'sending' and g.wait_ms is not null then now() + g.wait_ms * interval '1 ms' end,
          provider_message_id = coalesce(g.provider_message_id, m.provider_message_id),
-         reason = nullif(concat_ws(' ', g.failure, g.error), ''),
+         reason = g.reason,
          updated_at = now()
        from given g join held h using (id) where m.id = g.id
      )
-     select * from held`,
+     select *, now() as at from held`,
     [
       answers.map((answer) => answer.id),
       answers.map((answer) => answer.attempt),
@@ -107,15 +120,25 @@ export const recordAnswers = async (db: Database, answers: readonly AnswerRow[])
       answers.map((answer) => answer.waitMs),
       answers.map((answer) => answer.nextEsp),
       answers.map((answer) => answer.leaseMs),
-      answers.map((answer) => answer.failure ?? null),
+      answers.map(reasonOf),
     ],
   );
-  return rows.map((row) => ({
-    id: row.id,
-    accountId: row.account_id,
-    mailboxProvider: row.mailbox_provider,
-    batchId: row.batch_id,
-    claimedAt: row.claimed_at,
-    wasMoved: row.status !== 'sending',
-  }));
+  const given = new Map(answers.map((answer) => [answer.id, answer]));
+  return rows.map((row) => {
+    const answer = given.get(row.id);
+    const wasMoved = row.status !== 'sending';
+    return {
+      id: row.id,
+      accountId: row.account_id,
+      mailboxProvider: row.mailbox_provider,
+      batchId: row.batch_id,
+      claimedAt: row.claimed_at,
+      requestId: row.request_id,
+      email: row.email,
+      status: wasMoved || answer === undefined ? row.status : nextStates[answer.step],
+      at: row.at,
+      reason: answer === undefined ? null : reasonOf(answer),
+      wasMoved,
+    };
+  });
 };

@@ -88,6 +88,9 @@ export interface LockedMessage {
   readonly opens: number;
   readonly clicks: number;
   readonly esp: string;
+  readonly requestId: string;
+  readonly email: string;
+  readonly attempt: number;
   readonly accountId: string;
   readonly mailboxProvider: string;
   readonly batchId: string;
@@ -108,6 +111,9 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     opens: number;
     clicks: number;
     esp: string;
+    request_id: string;
+    email: string;
+    attempt: number;
     account_id: string;
     mailbox_provider: string;
     batch_id: string;
@@ -115,7 +121,7 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     claimed_at: Date;
     since_claim_ms: number;
   }>(
-    `select m.id, m.status, m.opens, m.clicks, m.esp, m.account_id, m.mailbox_provider, m.batch_id, r.sender_domain,
+    `select m.id, m.status, m.opens, m.clicks, m.esp, m.request_id, m.email, m.attempt, m.account_id, m.mailbox_provider, m.batch_id, r.sender_domain,
             coalesce(m.claimed_at, m.created_at) as claimed_at,
             (extract(epoch from now() - coalesce(m.claimed_at, m.created_at)) * 1000)::float8 as since_claim_ms
      from messages m left join requests r on r.id = m.request_id
@@ -128,6 +134,9 @@ export const lockMessages = async (db: Database, ids: readonly string[]): Promis
     opens: row.opens,
     clicks: row.clicks,
     esp: row.esp,
+    requestId: row.request_id,
+    email: row.email,
+    attempt: row.attempt,
     accountId: row.account_id,
     mailboxProvider: row.mailbox_provider,
     batchId: row.batch_id,

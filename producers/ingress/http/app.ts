@@ -30,6 +30,7 @@ import { espHistoryRoutes } from './routes/esp-history.ts';
 import { espRoutes } from './routes/esps.ts';
 import { healthRoutes } from './routes/health.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { outgoingWebhookRoutes } from './routes/outgoing-webhooks.ts';
 import { otpRoutes } from './routes/otp.ts';
 import { recipientRoutes } from './routes/recipients.ts';
 import { sendFormRoutes } from './routes/send-form.ts';
@@ -166,6 +167,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     apiKeyRoutes,
     suppressionRoutes,
     templateRoutes,
+    outgoingWebhookRoutes,
     unsubscribeRoutes,
     webhookRoutes,
   ]) {

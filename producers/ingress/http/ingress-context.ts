@@ -18,6 +18,8 @@ export interface IngressContext extends HttpGuards, CodeDoor {
   readonly verdicts: Pick<VerdictCache, 'verdictOf'>;
   readonly domainEvents: DomainEvents;
   readonly requestStats: RequestStats;
+  /** Webhooks of accounts: the key of their secrets, none without JWT_SECRET, and whether private addresses will do. */
+  readonly outgoing: { readonly secretKey: Uint8Array | undefined; readonly allowPrivate: boolean };
   /** Whether `/metrics` answers. */
   readonly hasMetrics: boolean;
   /** Told as long as the fleet has stored none. */

@@ -8,6 +8,7 @@ import { insertAndClaim } from '../../../shared/db/claim-messages.ts';
 import { loadDomain } from '../../../shared/db/domain-counters.ts';
 import { loadTotals } from '../../../shared/db/domain-totals.ts';
 import { takeOutbox } from '../../../shared/db/outbox.ts';
+import { outcomeRecord } from '../../../shared/contracts/outcome.ts';
 import { verdictRecord } from '../../../shared/contracts/verdict.ts';
 import { loadDelays } from '../../../shared/db/outcome-delays.ts';
 import { judgeDomain } from '../../../shared/domain/judge-domain.ts';
@@ -28,6 +29,7 @@ const consumerOn = (pool: typeof database.pool, epoch = 0) =>
     epoch,
     deliveredThreshold: 1_000,
     verdictTopic: 'domain-verdicts',
+    outcomeTopic: 'email-outcomes',
     tell: () => undefined,
   });
 
@@ -138,6 +140,36 @@ describe('Delivery events', () => {
     // Another partition has marks of its own: a producer's numbers grow within a key, and a key has one partition.
     await handle(numbered(placed([delivered]), 2), { partition: 1 });
     expect(await loadDomain(database.pool, 'example.org')).toMatchObject({ delivered: 15 });
+  });
+
+  it('tell each change of a state once, by records in the same row as the verdicts', async () => {
+    const [one, other] = [await sent(), await sent()];
+    const records = placed([
+      about(one, 'delivered', { at: '2026-01-01T00:00:01Z' }),
+      about(one, 'opened', { at: '2026-01-01T00:00:02Z' }),
+      about(other, 'deferred', { at: '2026-01-01T00:00:03Z', reason: 'Try later.' }),
+      { ...delivered, domain: 'often.example', count: 1_001 },
+    ]);
+    await handle(records);
+    await handle(records);
+    await handle(placed([about(one, 'bounced', { reason: 'Gone.' }), about(one, 'delivered', { id: 'again' })], 4));
+    const rows = await takeOutboxNow(database.pool);
+    expect(rows.map((row) => row.records.map(({ topic }) => topic))).toEqual([
+      ['domain-verdicts', 'email-outcomes', 'email-outcomes'],
+      // A hard bounce at its domain.
+      ['domain-verdicts', 'email-outcomes'],
+    ]);
+    const told = rows
+      .flatMap((row) => row.records)
+      .filter(({ topic }) => topic === 'email-outcomes')
+      .map(({ value }) => outcomeRecord.parse(JSON.parse(value.toString())));
+    expect(told.map(({ messageId, status, at, reason }) => [messageId, status, at, reason]).sort()).toEqual(
+      [
+        [publicMessageId(one), 'bounced', '2026-01-01T00:00:00.000Z', 'Gone.'],
+        [publicMessageId(one), 'delivered', '2026-01-01T00:00:01.000Z', null],
+        [publicMessageId(other), 'deferred', '2026-01-01T00:00:03.000Z', 'Try later.'],
+      ].sort(),
+    );
   });
 
   it('tell each change of a verdict by one record in the outbox, which belongs to the counting', async () => {

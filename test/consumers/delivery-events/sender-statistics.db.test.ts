@@ -23,6 +23,7 @@ const consumer = () =>
     epoch: 0,
     deliveredThreshold: 1_000,
     verdictTopic: 'domain-verdicts',
+    outcomeTopic: 'email-outcomes',
     tell: () => undefined,
   });
 const handle = (events: readonly DeliveryEvent[], partition = 0) =>

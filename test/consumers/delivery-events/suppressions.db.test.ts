@@ -24,6 +24,7 @@ const tell = async (...events: DeliveryEvent[]): Promise<void> => {
     epoch: 0,
     deliveredThreshold: 1_000,
     verdictTopic: 'domain-verdicts',
+    outcomeTopic: 'email-outcomes',
     tell: () => undefined,
   });
   const first = (offset += events.length) - events.length;

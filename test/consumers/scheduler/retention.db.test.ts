@@ -5,6 +5,7 @@ import { insertAndClaim, lockDueMessages } from '../../../shared/db/claim-messag
 import { storeDeadLetters } from '../../../shared/db/dead-letters.ts';
 import { beginErasure, loadErasure } from '../../../shared/db/erase-recipient.ts';
 import { ensureEventPartitions } from '../../../shared/db/event-partitions.ts';
+import { takeOutbox } from '../../../shared/db/outbox.ts';
 import { recordAnswers } from '../../../shared/db/record-answers.ts';
 import { insertRequests } from '../../../shared/db/requests.ts';
 import { createLog } from '../../../shared/runtime/log.ts';
@@ -12,6 +13,7 @@ import { aMessage, alterMessage, aRequest, storedMessage, useDatabase } from '..
 
 const database = useDatabase();
 const removed: string[] = [];
+const outcomeTopic = 'email-outcomes';
 const tickers = () => {
   removed.length = 0;
   const deps = {
@@ -27,7 +29,7 @@ const tickers = () => {
     log: createLog({ name: 'test', level: 'silent' }),
     days: { bodies: 30, events: 90, deadLetters: 90 },
   };
-  return { retention: retentionTicker(deps), erasures: erasureTicker(deps) };
+  return { retention: retentionTicker(deps), erasures: erasureTicker({ ...deps, outcomeTopic }) };
 };
 const letter = (offset: number, payload: unknown) => ({
   ...{ topic: 'email-send', partition: 0, offset: String(offset), epoch: 'c', consumer: 'email-send' },
@@ -133,6 +135,14 @@ describe('Erasing a recipient', () => {
     await insertAndClaim(database.pool, [waiting, copied], token);
     return { waiting, copied, token };
   };
+  const cancelled = {
+    ...{ status: 'cancelled', email: 'erased@erased.invalid', reason: 'The recipient was erased.' },
+  };
+  const toldOf = async (id: string): Promise<unknown[]> =>
+    (await takeOutbox(database.pool, 100))
+      .flatMap(({ records }) => records)
+      .filter(({ topic, key }) => topic === outcomeTopic && key === `msg_${id}`)
+      .map(({ value }): unknown => JSON.parse(value.toString()));
   const runToTheEnd = async (): Promise<void> => {
     const { erasures } = tickers();
     while (await erasures.tick());
@@ -197,6 +207,15 @@ describe('Erasing a recipient', () => {
       status: 'cancelled',
       reason: 'The recipient was erased.',
     });
+    expect(await toldOf(waiting.id)).toEqual([expect.objectContaining(cancelled)]);
+  });
+
+  it('tells at once that what waited is cancelled, and to whom it was no more', async () => {
+    const { waiting } = await own();
+    await alterMessage(database.pool, waiting.id, `status = 'queued', lease_token = null, lease_until = null`);
+    await beginErasure(database.pool, { accountId: undefined, email: canary, requestedBy: 'admin' }, outcomeTopic);
+    await runToTheEnd();
+    expect(await toldOf(waiting.id)).toEqual([expect.objectContaining(cancelled)]);
   });
 
   it('of one account leaves the mail of others alone', async () => {

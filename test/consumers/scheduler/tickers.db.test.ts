@@ -108,6 +108,11 @@ describe('The scheduler', () => {
     const ticker = reaper(deps);
     await ticker.tick();
     expect((await storedMessage(database.pool, id)).status).toBe('unknown');
+    await outboxTicker(deps).tick();
+    expect(published.map(({ topic, value }): unknown[] => [topic, JSON.parse(value.toString())])).toEqual([
+      ['email-outcomes', expect.objectContaining({ status: 'unknown', requestId: 'r', messageId: `msg_${id}` })],
+    ]);
+    published.length = 0;
     await alterMessage(database.pool, id, `due_at = now() - interval '1 s'`);
     await ticker.tick();
     // Whoever claims it decides whether it may come twice: not by a repeat of the very same call.
@@ -189,6 +194,23 @@ describe('The outbox', () => {
     await makeDue();
     await outboxTicker(deps).tick();
     expect(published).toHaveLength(1);
+  });
+
+  it('comes to the same records of outcomes as their writer, in rows of which the publisher takes many at once', async () => {
+    const { deps, published } = world();
+    const messages = Array.from({ length: 1_200 }, (_, position) =>
+      aMessage({ position, email: `u${position}@x.example` }),
+    );
+    await insertAndClaim(database.pool, messages, randomUUID());
+    const changes = messages.map((message, index) => ({
+      ...{ ...message, attempt: 1, at: new Date(1_700_000_000_000 + (index % 3)) },
+      ...(index % 2 === 0 ? { status: 'sent', reason: null } : { status: 'failed', reason: `No ${index % 5}.` }),
+    }));
+    const rows = await writeOutbox(database.pool, [record('x')], 0, { topic: 'email-outcomes', changes });
+    expect(rows.map(({ records }) => records.length)).toEqual([501, 500, 200]);
+    await outboxTicker(deps).tick();
+    const inOrder = (all: readonly OutgoingRecord[]) => all.map((one) => JSON.stringify([one.key, one.value])).sort();
+    expect(inOrder(published)).toEqual(inOrder(rows.flatMap(({ records }) => records)));
   });
 
   it('keeps what Kafka did not take, and publishes it at a later tick', async () => {

@@ -3,7 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { httpEnv, kafkaEnv, logEnv, parseEnv, postgresEnv, secretsEnv } from '../../../shared/config/env.ts';
+import {
+  httpEnv,
+  kafkaEnv,
+  logEnv,
+  parseEnv,
+  postgresEnv,
+  secretsEnv,
+  webhookOutEnv,
+} from '../../../shared/config/env.ts';
 import { ConfigError } from '../../../shared/errors.ts';
 
 let folder: string;
@@ -127,6 +135,15 @@ describe('The settings of a process', () => {
     for (const wrong of ['localhost', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/', '*', '1.2.3']) {
       expect(refusal(() => parseEnv(httpEnv, { TRUSTED_PROXIES: wrong }))).toContain('TRUSTED_PROXIES');
     }
+  });
+
+  it('let no process call private addresses in production', () => {
+    const asked = { WEBHOOK_ALLOW_PRIVATE: '1' };
+    expect(parseEnv(webhookOutEnv, asked).WEBHOOK_ALLOW_PRIVATE).toBe(true);
+    expect(refusal(() => parseEnv(webhookOutEnv, { ...asked, NODE_ENV: 'production' }))).toContain(
+      'WEBHOOK_ALLOW_PRIVATE',
+    );
+    expect(parseEnv(webhookOutEnv, { NODE_ENV: 'production' }).WEBHOOK_ALLOW_PRIVATE).toBe(false);
   });
 
   it('know a list of brokers', () => {

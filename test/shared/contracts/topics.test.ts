@@ -11,6 +11,7 @@ describe('The topics', () => {
       [
         'delivery-events',
         'domain-verdicts',
+        'email-outcomes',
         'email-send',
         'email-send-bulk',
         'email-send-otp',

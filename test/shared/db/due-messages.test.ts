@@ -26,7 +26,7 @@ describe('A claim that ran out', () => {
   ])('of class %s becomes unknown for %d ms, and its attempt is noted', async (messageClass, windowMs) => {
     await insertRequests(database.pool, [aRequest('r', { class: messageClass })]);
     const id = await store('r', ranOut);
-    expect(await expireLeases(database.pool, unknownWindowMs)).toBe(1);
+    expect(await expireLeases(database.pool, unknownWindowMs)).toHaveLength(1);
     const stored = await storedMessage(database.pool, id);
     expect(stored).toMatchObject({ status: 'unknown', lease_token: null, attempt: 1 });
     expect(Math.abs((stored.due_in_ms ?? 0) - windowMs)).toBeLessThan(2_500);
@@ -60,7 +60,7 @@ describe('A claim that ran out', () => {
       await store('r', `lease_until = now() + interval '1 min'`),
       await store('r', `${ranOut}, status = 'delivered'`),
     ];
-    expect(await expireLeases(database.pool, unknownWindowMs)).toBe(0);
+    expect(await expireLeases(database.pool, unknownWindowMs)).toHaveLength(0);
     expect(await Promise.all(ids.map(async (id) => (await storedMessage(database.pool, id)).status))).toEqual([
       'sending',
       'delivered',

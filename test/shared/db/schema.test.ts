@@ -9,11 +9,12 @@ import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
 import * as runtime from '../../../shared/db/schema/runtime.ts';
 import * as senders from '../../../shared/db/schema/senders.ts';
+import * as webhooks from '../../../shared/db/schema/webhooks.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
 const dialect = new PgDialect();
-const tables = [accounts, codes, consent, mail, routing, runtime, senders]
+const tables = [accounts, codes, consent, mail, routing, runtime, senders, webhooks]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
   .map((table) => getTableConfig(table));

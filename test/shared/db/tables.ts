@@ -37,6 +37,8 @@ const tables = [
   'suppressions',
   'template_versions',
   'templates',
+  'webhook_calls',
+  'webhook_endpoints',
   'weight_decisions',
 ];
 

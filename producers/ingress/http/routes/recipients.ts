@@ -28,7 +28,7 @@ const answerOf = ({ id, messages, copies, deadLetters, requestedAt, doneAt }: Er
 
 /** `DELETE /v1/recipients/:email` erases one recipient; `GET /v1/erasures/:id` tells how far that is. */
 export const recipientRoutes = (app: RouteApp, context: IngressContext): void => {
-  const { pool, blobs } = context;
+  const { pool, blobs, topics } = context;
 
   app.delete(
     '/v1/recipients/:email',
@@ -53,11 +53,15 @@ export const recipientRoutes = (app: RouteApp, context: IngressContext): void =>
           errors: [{ pointer: '/params/email', detail: 'is not one valid email address' }],
         });
       }
-      const { contentRefs, ...erasure } = await beginErasure(pool, {
-        accountId: isFleetAdmin(caller) ? undefined : caller.accountId,
-        email: address.email,
-        requestedBy: caller.accountId,
-      });
+      const { contentRefs, ...erasure } = await beginErasure(
+        pool,
+        {
+          accountId: isFleetAdmin(caller) ? undefined : caller.accountId,
+          email: address.email,
+          requestedBy: caller.accountId,
+        },
+        topics.outcomes.name,
+      );
       for (const contentRef of contentRefs) await blobs.remove(contentRef);
       return reply.status(202).header('location', `/v1/erasures/${erasure.id}`).send(answerOf(erasure));
     },

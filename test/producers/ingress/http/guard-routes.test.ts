@@ -87,9 +87,11 @@ describe('Every route', () => {
     for (const [route, scope] of Object.entries(scopeOf)) {
       const expected = sends.includes(route)
         ? 'send'
-        : manages.test(route) || fleetRoutes.includes(route)
-          ? 'admin'
-          : 'read';
+        : / \/v1\/webhooks/.test(route)
+          ? 'webhook-manage'
+          : manages.test(route) || fleetRoutes.includes(route)
+            ? 'admin'
+            : 'read';
       expect([route, scope]).toEqual([route, expected]);
     }
   });

@@ -132,6 +132,7 @@ export const testIngress = async (
     verdicts: { verdictOf: (domain) => loadVerdict(more.pool ?? nobodysPool, domain) },
     domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
     requestStats: createRequestStats(),
+    outgoing: { secretKey: Buffer.alloc(32, 7), allowPrivate: false },
     hasMetrics: true,
     maxMessageBytes: 1_000_000,
     unsubscribeKey: unsubscribeKey(adminKey),

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { newAccount, newKey, accountChange } from '../../../../shared/contracts/accounts-api.ts';
 import { letterEdit, retryFilter } from '../../../../shared/contracts/dead-letters-api.ts';
 import { newSuppressions } from '../../../../shared/contracts/suppressions-api.ts';
+import { newWebhook, replayQuestion, webhookChange } from '../../../../shared/contracts/webhooks-api.ts';
 import { newTemplate, previewQuestion, templateChange } from '../../../../shared/contracts/templates-api.ts';
 import { domainEventList } from '../../../../shared/contracts/domains-api.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
@@ -120,6 +121,9 @@ describe('The OpenAPI document', () => {
       createTemplate: newTemplate,
       changeTemplate: templateChange,
       previewTemplate: previewQuestion,
+      createWebhook: newWebhook,
+      changeWebhook: webhookChange,
+      replayFailedWebhookCalls: replayQuestion,
       setEspLimits: limitsChange,
       simulateWeights: whatIfQuestion,
       retryDeadLetter: letterEdit,

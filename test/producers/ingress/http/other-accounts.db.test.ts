@@ -9,6 +9,8 @@ import { insertRequests } from '../../../../shared/db/requests.ts';
 import { addSenderStatistics } from '../../../../shared/db/sender-statistics.ts';
 import { addSuppressions } from '../../../../shared/db/suppressions.ts';
 import { createTemplate } from '../../../../shared/db/templates.ts';
+import { addCalls } from '../../../../shared/db/webhook-calls.ts';
+import { createEndpoint } from '../../../../shared/db/webhook-endpoints.ts';
 import { insertDecision } from '../../../../shared/db/weight-decisions.ts';
 import { messageIdsOf, publicMessageId } from '../../../../shared/domain/request-ids.ts';
 import { aMessage, aRequest, useDatabase } from '../../../shared/db/tables.ts';
@@ -58,6 +60,16 @@ const fill = async (name: Name): Promise<Owned> => {
   await addSuppressions(database.pool, [
     { accountId: name, email: `of-${name}@example.org`, list: '', reason: 'manual', scope: 'all' },
   ]);
+  const webhook = {
+    id: `whk_${name}`,
+    accountId: name,
+    url: 'https://hooks.example/x',
+    description: '',
+    batched: false,
+  };
+  await createEndpoint(database.pool, { ...webhook, events: ['sent'], secret: 'sealed' }, 50);
+  const call = { id: `call_${name}`, endpointId: webhook.id, accountId: name, webhookId: 'out_1' };
+  await addCalls(database.pool, [{ ...call, type: 'test', events: [] }]);
   const { id: erasureId } = await beginErasure(database.pool, {
     ...{ accountId: name, email: 'gone@example.org', requestedBy: name },
   });
@@ -133,6 +145,21 @@ const calls: readonly {
     ...{ route: `${method} /v1/templates/:id${rest}`, own, others: 404 },
     url: (_: Owned, name: Name) => `/v1/templates/of-${name}${rest}`,
   })),
+  ...(
+    [
+      ['GET', '', 200],
+      ['PATCH', '', 200],
+      ['POST', '/rotate', 200],
+      ['POST', '/test', 202],
+      ['GET', '/calls', 200],
+      ['POST', '/calls/:callId/replay', 202],
+      ['POST', '/replay', 202],
+      ['DELETE', '', 204],
+    ] as const
+  ).map(([method, rest, own]) => ({
+    ...{ route: `${method} /v1/webhooks/:id${rest}`, own, others: 404 },
+    url: (_: Owned, name: Name) => `/v1/webhooks/whk_${name}${rest.replace(':callId', `call_${name}`)}`,
+  })),
   {
     route: 'GET /v1/audit',
     url: (_, name) => `/v1/audit?since=${sinceAnHour}&accountId=${name}`,
@@ -157,7 +184,15 @@ describe('What is another account’s', () => {
   it('does not exist for anybody else, and is there for its owner', async () => {
     for (const { route, url, own, others } of calls) {
       const [method = ''] = route.split(' ');
-      const payload = method === 'PATCH' ? { name: 'mine now' } : method === 'PUT' ? texts : undefined;
+      const payload = url(owned.acme, 'acme').endsWith('/whk_acme/replay')
+        ? { since: sinceAnHour }
+        : method === 'PATCH'
+          ? route.includes('webhooks')
+            ? { enabled: true }
+            : { name: 'mine now' }
+          : method === 'PUT'
+            ? texts
+            : undefined;
       // All of the others' first, so that what an owner may do has not been done yet.
       for (const name of names) {
         const asked = url(owned[name], name);
