@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { hidden } from './api-parts.ts';
 import { configuredEsp } from './esp-name.ts';
 import { listName } from './suppressions-api.ts';
 import { templateChoice } from './templates-api.ts';
@@ -53,12 +52,14 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     recipients: z.array(recipient).min(1).max(maxRecipients),
     class: z.enum(messageClasses).optional(),
     policy: z.enum(sendPolicies).optional(),
-    // Paced batches are refused as long as nothing carries them out.
+    /** What is decided for the next batch of an id goes by the outcomes since the one before; with a size, it goes out in paces. */
     batch: object({
       id: headerText(128).min(1),
-      size: z.int().min(1).max(maxRecipients).optional().meta(hidden),
-      intervalSeconds: z.int().min(1).max(2_592_000).optional().meta(hidden),
-    }).optional(),
+      size: z.int().min(1).max(maxRecipients).optional(),
+      intervalSeconds: z.int().min(1).max(2_592_000).optional(),
+    })
+      .meta({ dependentRequired: { size: ['intervalSeconds'], intervalSeconds: ['size'] } })
+      .optional(),
     sendAt: moment.optional(),
     esps: z.array(configuredEsp).min(1).max(50).optional(),
     tags: z.array(headerText(255).min(1)).max(10).optional(),

@@ -36,6 +36,7 @@ import { sendFormRoutes } from './routes/send-form.ts';
 import { sendgridRoutes } from './routes/sendgrid.ts';
 import { seedDomainRoutes } from './routes/seed-domains.ts';
 import { seedMetricsRoutes } from './routes/seed-metrics.ts';
+import { requestOrderRoutes } from './routes/request-orders.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { templateRoutes } from './routes/templates.ts';
@@ -146,6 +147,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
   for (const routes of [
     healthRoutes,
     emailRoutes,
+    requestOrderRoutes,
     otpRoutes,
     sendFormRoutes,
     sendgridRoutes,

@@ -74,6 +74,10 @@ describe('Every route', () => {
     const manages =
       /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)|^(POST|PUT|DELETE) \/v1\/templates(\/:id)?$|^DELETE \/v1\/suppressions/;
     const sends = [
+      'PATCH /v1/emails/:requestId',
+      'POST /v1/emails/:requestId/cancel',
+      'POST /v1/emails/:requestId/pause',
+      'POST /v1/emails/:requestId/resume',
       'POST /email/send',
       'POST /v1/delivery-events',
       'POST /v1/emails',

@@ -6,6 +6,7 @@ import { newSuppressions } from '../../../../shared/contracts/suppressions-api.t
 import { newTemplate, previewQuestion, templateChange } from '../../../../shared/contracts/templates-api.ts';
 import { domainEventList } from '../../../../shared/contracts/domains-api.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
+import { emailChange } from '../../../../producers/ingress/http/routes/request-orders.ts';
 import { codeGuess, newCodeRequest } from '../../../../shared/contracts/otp-api.ts';
 import { limitsChange, modeChange, whatIfQuestion } from '../../../../shared/contracts/routing-api.ts';
 import { addressText, senderDomainText } from '../../../../shared/contracts/address-text.ts';
@@ -101,16 +102,19 @@ describe('The OpenAPI document', () => {
     ]);
   });
 
-  it('is silent about what is refused as long as nothing carries it out', () => {
+  it('tells of paced batches that their size and interval need each other', () => {
     const request = document.components.schemas['EmailRequestInput']?.['properties'] as Record<string, object>;
-    expect(request['batch']).toMatchObject({ properties: { id: {} } });
-    expect(JSON.stringify(request['batch'])).not.toMatch(/size|intervalSeconds/);
+    expect(request['batch']).toMatchObject({
+      properties: { id: {}, size: {}, intervalSeconds: {} },
+      dependentRequired: { size: ['intervalSeconds'], intervalSeconds: ['size'] },
+    });
     expect(document.paths['/v1/emails']?.['post']?.parameters ?? []).toEqual([]);
   });
 
   it('shows an example of every body, and each is taken', () => {
     const schemas = {
       sendEmail: emailRequest,
+      moveEmail: emailChange,
       createAccount: newAccount,
       updateAccount: accountChange,
       createApiKey: newKey,

@@ -91,6 +91,7 @@ const calls: readonly {
   readonly url: (of: Owned, name: Name) => string;
   readonly own: number;
   readonly others: number;
+  readonly payload?: object;
 }[] = [
   { route: 'GET /v1/emails/:requestId', url: ({ requestId }) => `/v1/emails/${requestId}`, own: 200, others: 404 },
   {
@@ -98,6 +99,19 @@ const calls: readonly {
     url: ({ freshRequest }) => `/v1/emails/${freshRequest}`,
     own: 200,
     others: 404,
+  },
+  ...(['pause', 'resume'] as const).map((command) => ({
+    ...{ route: `POST /v1/emails/:requestId/${command}`, own: 200, others: 404 },
+    url: ({ requestId }: Owned) => `/v1/emails/${requestId}/${command}`,
+  })),
+  {
+    ...{ route: 'PATCH /v1/emails/:requestId', own: 200, others: 404 },
+    url: ({ freshRequest }: Owned) => `/v1/emails/${freshRequest}`,
+    payload: { sendAt: '2090-01-01T00:00:00Z' },
+  },
+  {
+    ...{ route: 'POST /v1/emails/:requestId/cancel', own: 200, others: 404 },
+    url: ({ freshRequest }: Owned) => `/v1/emails/${freshRequest}/cancel`,
   },
   { route: 'GET /v1/messages/:id', url: ({ messageId }) => `/v1/messages/${messageId}`, own: 200, others: 404 },
   { route: 'GET /v1/messages/:id', url: ({ freshMessage }) => `/v1/messages/${freshMessage}`, own: 200, others: 404 },
@@ -155,9 +169,10 @@ describe('What is another account’s', () => {
   });
 
   it('does not exist for anybody else, and is there for its owner', async () => {
-    for (const { route, url, own, others } of calls) {
+    for (const { route, url, own, others, payload: ownPayload } of calls) {
       const [method = ''] = route.split(' ');
-      const payload = method === 'PATCH' ? { name: 'mine now' } : method === 'PUT' ? texts : undefined;
+      const usual = method === 'PATCH' ? { name: 'mine now' } : method === 'PUT' ? texts : undefined;
+      const payload = ownPayload ?? usual;
       // All of the others' first, so that what an owner may do has not been done yet.
       for (const name of names) {
         const asked = url(owned[name], name);
