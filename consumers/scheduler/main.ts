@@ -20,6 +20,7 @@ import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
 import { batchTicker, ordersTicker } from './ticker-batches.ts';
+import { runPurge, scheduleTicker } from './ticker-schedules.ts';
 import { reconciler } from './ticker-reconciler.ts';
 import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
@@ -72,6 +73,8 @@ await runProcess('scheduler', env, (scope) => {
   );
   runTicker(batchTicker({ pool, weighing }), scope);
   runTicker(ordersTicker(deps), scope);
+  runTicker(scheduleTicker(deps), scope);
+  runTicker(runPurge(deps), scope);
   runTicker(wakeTicker(deps), scope);
   runTicker(outboxTicker(deps), scope);
   runTicker(partitionsTicker(deps), scope);

@@ -37,6 +37,7 @@ import { sendgridRoutes } from './routes/sendgrid.ts';
 import { seedDomainRoutes } from './routes/seed-domains.ts';
 import { seedMetricsRoutes } from './routes/seed-metrics.ts';
 import { requestOrderRoutes } from './routes/request-orders.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { templateRoutes } from './routes/templates.ts';
@@ -148,6 +149,7 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     healthRoutes,
     emailRoutes,
     requestOrderRoutes,
+    scheduleRoutes,
     otpRoutes,
     sendFormRoutes,
     sendgridRoutes,

@@ -1,7 +1,7 @@
 // Paced batches: the scheduler's ticker, the door's records and a sender on the same tables.
 import { describe, expect, it } from '@jest/globals';
 import { batchTicker } from '../../../consumers/scheduler/ticker-batches.ts';
-import { accept } from '../../../producers/ingress/accept.ts';
+import { accept } from '../../../shared/domain/accept.ts';
 import { emailRecord, type EmailRequest, type SendRecord } from '../../../shared/contracts/email.ts';
 import { reconcileNext, recheckUneven } from '../../../shared/db/completeness.ts';
 import type { Pool } from '../../../shared/db/connect.ts';

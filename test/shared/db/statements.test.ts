@@ -50,6 +50,7 @@ const pieces: Readonly<Record<string, readonly string[]>> = {
   'shared/db/request-orders.ts': ['waiting', 'movable'],
   'shared/db/requests.ts': ['content'],
   'shared/db/retention.ts': ['name'],
+  'shared/db/schedules.ts': ['columns'],
   'shared/db/seeded-rows.ts': ['sums', 'less', 'sameHour', 'isEmpty', 'routes', 'sameRoute'],
   'shared/db/sender-statistics.ts': ['sums'],
   'shared/db/statistics.ts': [

@@ -74,6 +74,11 @@ describe('Every route', () => {
     const manages =
       /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)|^(POST|PUT|DELETE) \/v1\/templates(\/:id)?$|^DELETE \/v1\/suppressions/;
     const sends = [
+      'DELETE /v1/schedules/:id',
+      'PATCH /v1/schedules/:id',
+      'POST /v1/schedules',
+      'POST /v1/schedules/:id/pause',
+      'POST /v1/schedules/:id/resume',
       'PATCH /v1/emails/:requestId',
       'POST /v1/emails/:requestId/cancel',
       'POST /v1/emails/:requestId/pause',

@@ -11,6 +11,7 @@ import { codeGuess, newCodeRequest } from '../../../../shared/contracts/otp-api.
 import { limitsChange, modeChange, whatIfQuestion } from '../../../../shared/contracts/routing-api.ts';
 import { addressText, senderDomainText } from '../../../../shared/contracts/address-text.ts';
 import { headerNamePattern, isAllowedHeader } from '../../../../shared/contracts/header-names.ts';
+import { newSchedule, scheduleChange } from '../../../../shared/contracts/schedules-api.ts';
 import { sendForm } from '../../../../shared/contracts/send-form.ts';
 import { sendgridMail } from '../../../../shared/contracts/sendgrid-mail.ts';
 import { templateLine } from '../../../../shared/contracts/text.ts';
@@ -115,6 +116,8 @@ describe('The OpenAPI document', () => {
     const schemas = {
       sendEmail: emailRequest,
       moveEmail: emailChange,
+      createSchedule: newSchedule,
+      changeSchedule: scheduleChange,
       createAccount: newAccount,
       updateAccount: accountChange,
       createApiKey: newKey,

@@ -24,6 +24,7 @@ interface Owned {
   /** Of another key than the one that is used. */
   readonly keyId: string;
   readonly erasureId: number;
+  readonly scheduleId: string;
   readonly requestId: string;
   readonly messageId: string;
   /** Accepted, and not stored yet: answered from memory. */
@@ -58,6 +59,11 @@ const fill = async (name: Name): Promise<Owned> => {
   await addSuppressions(database.pool, [
     { accountId: name, email: `of-${name}@example.org`, list: '', reason: 'manual', scope: 'all' },
   ]);
+  const createdSchedule = await ask(ingress, 'POST', '/v1/schedules', {
+    key,
+    payload: { cron: '@daily', email: payload },
+  });
+  const scheduleId = createdSchedule.json<{ id: string }>().id;
   const { id: erasureId } = await beginErasure(database.pool, {
     ...{ accountId: name, email: 'gone@example.org', requestedBy: name },
   });
@@ -65,6 +71,7 @@ const fill = async (name: Name): Promise<Owned> => {
     key,
     keyId,
     erasureId,
+    scheduleId,
     requestId,
     messageId: publicMessageId(id),
     freshRequest: fresh.id,
@@ -115,6 +122,18 @@ const calls: readonly {
   },
   { route: 'GET /v1/messages/:id', url: ({ messageId }) => `/v1/messages/${messageId}`, own: 200, others: 404 },
   { route: 'GET /v1/messages/:id', url: ({ freshMessage }) => `/v1/messages/${freshMessage}`, own: 200, others: 404 },
+  ...(
+    [
+      ['GET', ''],
+      ['PATCH', ''],
+      ['POST', '/pause'],
+      ['POST', '/resume'],
+      ['DELETE', ''],
+    ] as const
+  ).map(([method, rest]) => ({
+    ...{ route: `${method} /v1/schedules/:id${rest}`, own: method === 'DELETE' ? 204 : 200, others: 404 },
+    url: ({ scheduleId }: Owned) => `/v1/schedules/${scheduleId}${rest}`,
+  })),
   { route: 'GET /v1/weights', url: ({ batchId }) => `/v1/weights?batchId=${batchId}`, own: 200, others: 404 },
   { route: 'GET /v1/api-keys', url: (_, name) => `/v1/api-keys?accountId=${name}`, own: 200, others: 404 },
   // The fleet's routes know no owner but the administrators.
