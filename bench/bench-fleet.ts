@@ -36,6 +36,7 @@ export const createBenchFleet = async (stores: Stores, databaseUrl: string): Pro
     KAFKA_EMAIL_TOPIC: `${prefix}.email-send`,
     KAFKA_DELIVERY_TOPIC: `${prefix}.delivery-events`,
     KAFKA_VERDICT_TOPIC: `${prefix}.domain-verdicts`,
+    KAFKA_TASK_TOPIC: `${prefix}.tasks`,
     ...Object.fromEntries(
       Object.keys(kafkaEnv)
         .filter((name) => name.startsWith('WEBHOOK_TOPIC_'))

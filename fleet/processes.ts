@@ -22,6 +22,7 @@ export const processes: readonly FleetProcess[] = [
   { name: 'delivery-events', entry: 'consumers/delivery-events/main', args: [], kind: 'consumer' },
   { name: 'esp-weights', entry: 'consumers/esp-weights/main', args: [], kind: 'ticker' },
   { name: 'scheduler', entry: 'consumers/scheduler/main', args: [], kind: 'ticker' },
+  { name: 'tasks', entry: 'consumers/tasks/main', args: [], kind: 'consumer' },
   { name: 'dead-letters', entry: 'consumers/dead-letters/main', args: [], kind: 'consumer' },
 ];
 

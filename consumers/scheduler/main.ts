@@ -21,6 +21,7 @@ import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
 import { batchTicker, ordersTicker } from './ticker-batches.ts';
 import { runPurge, scheduleTicker } from './ticker-schedules.ts';
+import { taskPurge, taskTicker } from './ticker-tasks.ts';
 import { reconciler } from './ticker-reconciler.ts';
 import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
@@ -75,6 +76,8 @@ await runProcess('scheduler', env, (scope) => {
   runTicker(ordersTicker(deps), scope);
   runTicker(scheduleTicker(deps), scope);
   runTicker(runPurge(deps), scope);
+  runTicker(taskTicker(deps), scope);
+  runTicker(taskPurge(deps), scope);
   runTicker(wakeTicker(deps), scope);
   runTicker(outboxTicker(deps), scope);
   runTicker(partitionsTicker(deps), scope);

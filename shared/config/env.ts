@@ -53,6 +53,7 @@ export const kafkaEnv = {
   WEBHOOK_TOPIC_SES: topicName('webhook-ses'),
   KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
   KAFKA_VERDICT_TOPIC: topicName('domain-verdicts'),
+  KAFKA_TASK_TOPIC: topicName('tasks'),
 };
 
 export const postgresEnv = { DATABASE_URL: z.string().min(1) };

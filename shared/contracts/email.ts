@@ -6,16 +6,12 @@ import { templateValues } from './template-values.ts';
 import { seedRecord } from './seed-email.ts';
 import { addressText } from './address-text.ts';
 import { headerNamePattern } from './header-names.ts';
+import { requestId } from './request-id.ts';
 import { headerText, moment, storableText, templateLine, templateText } from './text.ts';
 
 export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
 export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
 export const maxRecipients = 10_000;
-
-/** Ids that are used as they stand (`contract` §8): 1–128 of `A-Za-z0-9._:-`. */
-export const requestId = z
-  .string()
-  .regex(/^[A-Za-z0-9._:-]{1,128}$/, { error: 'must be 1 to 128 of A-Z a-z 0-9 . _ : -' });
 
 const values = templateValues;
 const metadata = z.record(storableText(200), storableText(100_000));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deliveryRecord, type DeliveryRecord } from './delivery.ts';
 import { sendRecord, type SendRecord } from './email.ts';
+import { taskRecord, type TaskRecord } from './tasks.ts';
 import { verdictRecord, type VerdictRecord } from './verdict.ts';
 
 /** A topic: the only list of them is `topicsOf`; the shell makes them from it, consumers take schema and name from it. */
@@ -31,6 +32,7 @@ export interface TopicNames {
   readonly KAFKA_EMAIL_TOPIC: string;
   readonly KAFKA_DELIVERY_TOPIC: string;
   readonly KAFKA_VERDICT_TOPIC: string;
+  readonly KAFKA_TASK_TOPIC: string;
   readonly WEBHOOK_TOPIC_SENDGRID: string;
   readonly WEBHOOK_TOPIC_POSTMARK: string;
   readonly WEBHOOK_TOPIC_SPARKPOST: string;
@@ -42,6 +44,7 @@ export interface Topics {
   readonly send: Readonly<Record<SendLane, Topic<SendRecord>>>;
   readonly webhook: Readonly<Record<WebhookEsp, Topic<Uint8Array>>>;
   readonly delivery: Topic<DeliveryRecord>;
+  readonly tasks: Topic<TaskRecord>;
   /** What others read: the fleet only writes it. */
   readonly verdicts: Topic<VerdictRecord>;
   /** The `.dead` of every topic that is read. */
@@ -101,6 +104,13 @@ export const topicsOf = (names: TopicNames): Topics => {
     format: 'json',
     schema: deliveryRecord,
   };
+  const tasks: Topic<TaskRecord> = {
+    name: names.KAFKA_TASK_TOPIC,
+    partitions: 6,
+    retentionDays: 7,
+    format: 'json',
+    schema: taskRecord,
+  };
   const verdicts: Topic<VerdictRecord> = {
     name: names.KAFKA_VERDICT_TOPIC,
     partitions: 12,
@@ -108,9 +118,9 @@ export const topicsOf = (names: TopicNames): Topics => {
     format: 'json',
     schema: verdictRecord,
   };
-  const read = [...Object.values(send), ...Object.values(webhook), delivery];
+  const read = [...Object.values(send), ...Object.values(webhook), delivery, tasks];
   const dead = read.map((topic) => deadTopic(topic.name));
-  return { send, webhook, delivery, verdicts, dead, all: [...read, verdicts, ...dead] };
+  return { send, webhook, delivery, tasks, verdicts, dead, all: [...read, verdicts, ...dead] };
 };
 
 /**

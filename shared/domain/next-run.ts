@@ -1,8 +1,5 @@
 import { Cron } from 'croner';
 
-/** What the tasks seed's clients write, and crontabs know. */
-export const frequencies = ['@hourly', '@daily', '@weekly', '@monthly'] as const;
-
 /** Whether there is such a time zone in this Node's data. */
 const isZone = (zone: string): boolean => {
   try {

@@ -38,6 +38,8 @@ import { seedDomainRoutes } from './routes/seed-domains.ts';
 import { seedMetricsRoutes } from './routes/seed-metrics.ts';
 import { requestOrderRoutes } from './routes/request-orders.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
+import { signUpRoutes } from './routes/sign-ups.ts';
+import { taskRoutes } from './routes/tasks.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { templateRoutes } from './routes/templates.ts';
@@ -163,6 +165,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     deliveryEventRoutes,
     seedDomainRoutes,
     seedMetricsRoutes,
+    taskRoutes,
+    signUpRoutes,
     auditRoutes,
     recipientRoutes,
     deadLetterRoutes,

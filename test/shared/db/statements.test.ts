@@ -53,6 +53,7 @@ const pieces: Readonly<Record<string, readonly string[]>> = {
   'shared/db/schedules.ts': ['columns'],
   'shared/db/seeded-rows.ts': ['sums', 'less', 'sameHour', 'isEmpty', 'routes', 'sameRoute'],
   'shared/db/sender-statistics.ts': ['sums'],
+  'shared/db/sign-ups.ts': ['columns', 'pendingHours', 'mailEvery'],
   'shared/db/statistics.ts': [
     "columns.join(', ')",
     'columnArrays(6)',

@@ -14,6 +14,7 @@ import { headerNamePattern, isAllowedHeader } from '../../../../shared/contracts
 import { newSchedule, scheduleChange } from '../../../../shared/contracts/schedules-api.ts';
 import { sendForm } from '../../../../shared/contracts/send-form.ts';
 import { sendgridMail } from '../../../../shared/contracts/sendgrid-mail.ts';
+import { signUpRequest, task, taskContent, taskGuess } from '../../../../shared/contracts/tasks.ts';
 import { templateLine } from '../../../../shared/contracts/text.ts';
 import { parseAddress } from '../../../../shared/domain/email-address.ts';
 import { normaliseSenderDomain } from '../../../../shared/domain/sender-domain.ts';
@@ -116,6 +117,9 @@ describe('The OpenAPI document', () => {
     const schemas = {
       sendEmail: emailRequest,
       moveEmail: emailChange,
+      ...{ enqueueTask: task, enqueueTaskAtRoot: task, enqueueTaskAtTask: task, verifyTaskCode: taskGuess },
+      ...{ createTaskContent: taskContent, updateTaskContent: taskContent },
+      ...{ signUp: signUpRequest, deregister: signUpRequest },
       createSchedule: newSchedule,
       changeSchedule: scheduleChange,
       createAccount: newAccount,

@@ -177,7 +177,7 @@ const sinceAnHour = new Date(Date.now() - 3_600_000).toISOString();
 // What these take names no account's thing: a domain's verdict and an ESP are the fleet's, and are told or 403.
 // An address is nobody's; its own test holds that only the asker's mail is erased.
 const ofTheFleet =
-  /^\w+ (\/v1\/(domains\/:name|esps\/:esp\/|dead-letters\/|recipients\/:email)|\/(domains|events)\/:domain)/;
+  /^\w+ (\/v1\/(domains\/:name|esps\/:esp\/|dead-letters\/|sign-ups\/|recipients\/:email)|\/(domains|events)\/:domain)/;
 
 describe('What is another account’s', () => {
   it('is tried on every route that takes an id', () => {
