@@ -4,6 +4,7 @@ import { outboxTicker } from '../../../consumers/scheduler/tickers.ts';
 import { scheduleTicker } from '../../../consumers/scheduler/ticker-schedules.ts';
 import type { Pool } from '../../../shared/db/connect.ts';
 import { changeContent, putContent } from '../../../shared/db/contents.ts';
+import { beginErasure } from '../../../shared/db/erase-recipient.ts';
 import { loadRuns, subscribe, unsubscribe } from '../../../shared/db/schedules.ts';
 import { InfrastructureError } from '../../../shared/errors.ts';
 import { ask, makeAccount, makeKeyFor, realGuards } from '../../producers/ingress/http/accounts-world.ts';
@@ -150,6 +151,30 @@ describe('A schedule', () => {
       status,
       pointer,
     ]);
+  });
+});
+
+describe('A recipient who is erased', () => {
+  test('is taken out of schedules and subscriptions, of the asker’s account alone', async () => {
+    const recipients = [{ email: 'Ann <Ann@example.org>' }, { email: 'joann@example.org' }];
+    const both = await created({ email: { ...email, recipients } });
+    const alone = await created();
+    const subscription = { accountId: 'shop', name: '', cron: '@daily', zone: 'UTC', contentType: 'news' };
+    await subscribe(database.pool, { ...subscription, id: 's', subscriber: 'ann@example.org', email });
+    await subscribe(database.pool, {
+      ...subscription,
+      accountId: 'admin',
+      id: 'o',
+      subscriber: 'ann@example.org',
+      email,
+    });
+    await beginErasure(database.pool, { accountId: 'shop', email: 'ANN@example.org', requestedBy: 'test' });
+    const { rows } = await database.pool.query<{ id: string; left: { email: string }[] }>(
+      `select id, email -> 'recipients' as left from schedules order by id`,
+    );
+    expect(rows.map(({ id }) => id).sort()).toEqual([both.id, 'o'].sort());
+    expect(rows.find(({ id }) => id === both.id)?.left).toEqual([{ email: 'joann@example.org' }]);
+    expect((await call('GET', `/${alone.id}`)).statusCode).toBe(404);
   });
 });
 
