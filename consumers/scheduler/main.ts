@@ -19,7 +19,7 @@ import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
-import { batchTicker, ordersTicker } from './ticker-batches.ts';
+import { batchTicker, orderPurge, ordersTicker } from './ticker-batches.ts';
 import { runPurge, scheduleTicker } from './ticker-schedules.ts';
 import { taskPurge, taskTicker } from './ticker-tasks.ts';
 import { reconciler } from './ticker-reconciler.ts';
@@ -74,6 +74,7 @@ await runProcess('scheduler', env, (scope) => {
   );
   runTicker(batchTicker({ pool, weighing }), scope);
   runTicker(ordersTicker(deps), scope);
+  runTicker(orderPurge(deps), scope);
   runTicker(scheduleTicker(deps), scope);
   runTicker(runPurge(deps), scope);
   runTicker(taskTicker(deps), scope);

@@ -4,7 +4,7 @@
 import { decideBatch, type WeighSettings } from '../../shared/db/decide-weights.ts';
 import { loadEspStates } from '../../shared/db/esp-states.ts';
 import { startNextBatch } from '../../shared/db/paced-requests.ts';
-import { repairOrders } from '../../shared/db/request-orders.ts';
+import { purgeOrders, repairOrders } from '../../shared/db/request-orders.ts';
 import type { Pool } from '../../shared/db/connect.ts';
 import { allowanceIn } from '../../shared/domain/allowances.ts';
 import { mailboxProviders } from '../../shared/domain/mailbox-provider.ts';
@@ -61,4 +61,14 @@ export const ordersTicker = ({ pool }: { readonly pool: Pool }): Ticker => ({
     await pool.transaction((db) => repairOrders(db));
     return false;
   },
+});
+
+// Longer than topics keep the records that an order may be about.
+const orderDays = 60;
+
+/** Forgets orders about requests that are done. */
+export const orderPurge = ({ pool }: { readonly pool: Pool }): Ticker => ({
+  name: 'order-purge',
+  everyMs: 3_600_000,
+  tick: async () => (await purgeOrders(pool, orderDays, 1_000)) >= 1_000,
 });

@@ -95,6 +95,21 @@ const repair = async (db: Database, request: RequestName | undefined): Promise<n
  */
 export const repairOrders = (db: Database): Promise<number> => repair(db, undefined);
 
+/**
+ * Forgets orders of so many days ago about requests that are done, or never came; at most `limit` a call. Answers how many.
+ */
+export const purgeOrders = async (db: Database, days: number, limit: number): Promise<number> => {
+  const { rowCount } = await db.query(
+    `delete from request_orders where (account_id, request_id) in (
+       select o.account_id, o.request_id from request_orders o
+       where o.updated_at < now() - $1::int * interval '1 day' and not exists (
+         select from messages m where m.request_id = o.request_id and m.status in ('queued', 'scheduled', 'sending', 'unknown'))
+       limit $2)`,
+    [days, limit],
+  );
+  return rowCount ?? 0;
+};
+
 /** What a command finds of a request that is stored; undefined when it is not yet. */
 const lookAt = async (db: Database, { accountId, requestId }: RequestName) => {
   const { rows } = await db.query<{ total: number; rows: string; open: string; movable: boolean }>(

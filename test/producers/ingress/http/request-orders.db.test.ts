@@ -1,7 +1,7 @@
 // Requests that are cancelled, paused and moved after they were accepted, with a sender on the same tables.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { emailRecord, type SendRecord } from '../../../../shared/contracts/email.ts';
-import { orderRequest, repairOrders } from '../../../../shared/db/request-orders.ts';
+import { orderRequest, purgeOrders, repairOrders } from '../../../../shared/db/request-orders.ts';
 import { useDatabase } from '../../../shared/db/tables.ts';
 import { aSender, type TestSender } from '../../../consumers/email-send/a-sender.ts';
 import { ask, makeAccount, makeKeyFor, realGuards } from './accounts-world.ts';
@@ -139,6 +139,19 @@ describe('An order', () => {
     expect((await order(id, command, other)).statusCode).toBe(404);
     expect((await order('req_nobody', command)).statusCode).toBe(404);
     expect(await countsOf(id)).toEqual({ queued: 0, scheduled: 1 });
+  });
+
+  test('is forgotten after two months, unless something of its request still waits', async () => {
+    const { id, records } = await accepted(1, { sendAt: soon });
+    await sender.handle(records);
+    const other = await accepted(1, { sendAt: soon });
+    await order(id, 'pause');
+    await order(other.id, 'cancel');
+    expect(await purgeOrders(database.pool, 60, 10)).toBe(0);
+    await database.pool.query(`update request_orders set updated_at = now() - interval '61 days'`);
+    expect(await purgeOrders(database.pool, 60, 10)).toBe(1);
+    const { rows } = await database.pool.query('select request_id from request_orders');
+    expect(rows).toEqual([{ request_id: id }]);
   });
 
   test('that a record did not know while it was being stored is carried out a moment later', async () => {
