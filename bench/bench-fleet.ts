@@ -37,6 +37,7 @@ export const createBenchFleet = async (stores: Stores, databaseUrl: string): Pro
     KAFKA_DELIVERY_TOPIC: `${prefix}.delivery-events`,
     KAFKA_VERDICT_TOPIC: `${prefix}.domain-verdicts`,
     KAFKA_OUTCOME_TOPIC: `${prefix}.email-outcomes`,
+    KAFKA_TASK_TOPIC: `${prefix}.tasks`,
     ...Object.fromEntries(
       Object.keys(kafkaEnv)
         .filter((name) => name.startsWith('WEBHOOK_TOPIC_'))

@@ -23,6 +23,7 @@ export const processes: readonly FleetProcess[] = [
   { name: 'esp-weights', entry: 'consumers/esp-weights/main', args: [], kind: 'ticker' },
   { name: 'scheduler', entry: 'consumers/scheduler/main', args: [], kind: 'ticker' },
   { name: 'webhook-out', entry: 'consumers/webhook-out/main', args: [], kind: 'consumer' },
+  { name: 'tasks', entry: 'consumers/tasks/main', args: [], kind: 'consumer' },
   { name: 'dead-letters', entry: 'consumers/dead-letters/main', args: [], kind: 'consumer' },
 ];
 

@@ -12,6 +12,8 @@ import {
   type RecipientData,
 } from '../../shared/db/claim-messages.ts';
 import type { WeighSettings } from '../../shared/db/decide-weights.ts';
+import { insertPaced } from '../../shared/db/paced-requests.ts';
+import { cancelReason, holdDue, loadOrders, type RequestOrder } from '../../shared/db/request-orders.ts';
 import { insertRequests, loadRequests, type StoredRequest } from '../../shared/db/requests.ts';
 import { writeOutcomes } from '../../shared/db/write-outcomes.ts';
 import type { StateChange } from '../../shared/domain/outcome-records.ts';
@@ -36,9 +38,9 @@ import type { ClaimedMessage } from './deliver-messages.ts';
 import { openSealedWith } from './open-sealed.ts';
 import { isNobodyLeft, orderEsps, orderStored, probedOnly } from './order-esps.ts';
 import { canProbe, pickProbes, type ProbeCandidate } from './pick-probes.ts';
-import { planRequest, providerWeightsOnce } from './plan-request.ts';
+import { planRequest, providerWeightsOnce } from '../../shared/domain/plan-request.ts';
 import { textsOf, type PreparedRequest } from './prepare-request.ts';
-import { splitRecipients } from './split-recipients.ts';
+import { splitRecipients } from '../../shared/domain/split-recipients.ts';
 
 /** A claim outlives its ESP call twice over, so that only a dead process loses one. */
 export const leaseMsOf = (messageClass: MessageClass): number => 2 * callTimeouts(messageClass).totalTimeoutMs;
@@ -53,6 +55,14 @@ const evenly = (weights: Readonly<Record<string, number>>, { providers }: Reques
 
 const messageClassOf = (stored: StoredRequest): MessageClass =>
   stored.class === 'otp' || stored.class === 'bulk' ? stored.class : 'transactional';
+
+const isLater = ({ sendAt, hold }: NewMessage): boolean => sendAt !== null || hold !== undefined;
+
+const holdOf = (order: RequestOrder | undefined, isPaced: boolean): NewMessage['hold'] => {
+  if (order?.isCancelled === true) return 'cancelled';
+  if (isPaced) return 'turn';
+  return order?.isPaused === true ? 'paused' : undefined;
+};
 
 const listOf = (request: PreparedRequest): string | null => request.asked.unsubscribe?.list ?? null;
 
@@ -112,11 +122,21 @@ export const claimsOn = (
     return sick.length === 0 ? new Map() : pickProbes(await routing.takeProbes(db, sick), messages, nobodyLeft);
   };
 
-  const newMessages = (request: PreparedRequest, stored: StoredRequest): NewMessage[] => {
+  const espsOf = (request: PreparedRequest, stored: StoredRequest): readonly string[] => {
     const providers = request.recipients.map((recipient) => recipient.mailboxProvider);
     // Requests that an older version planned have no plan by provider.
     const plan = stored.plan ?? planRequest(evenly(stored.weights ?? {}, request.part), totalsOf(request.part)).plan;
-    const esps = splitRecipients(plan, request.id, request.part, providers);
+    return splitRecipients(plan, request.id, request.part, providers);
+  };
+
+  const newMessages = (
+    request: PreparedRequest,
+    stored: StoredRequest,
+    order: RequestOrder | undefined,
+  ): NewMessage[] => {
+    const isPaced = typeof stored.batchSize === 'number';
+    // A batch gets its ESPs when it is its turn.
+    const esps = isPaced ? [] : espsOf(request, stored);
     const idOf = messageIdsOf(request.id);
     return request.recipients.map((recipient, index) => ({
       id: idOf(request.part.first + index),
@@ -135,8 +155,9 @@ export const claimsOn = (
       mailboxProvider: recipient.mailboxProvider,
       batchId: request.batchId ?? '',
       esp: esps[index] ?? '',
-      sendAt: request.sendAt,
+      sendAt: order?.sendAt ?? request.sendAt,
       leaseMs: leaseMsOf(request.messageClass),
+      hold: holdOf(order, isPaced),
     }));
   };
 
@@ -151,7 +172,7 @@ export const claimsOn = (
     return claimed;
   };
   const ended = (
-    status: 'failed' | 'suppressed',
+    status: 'failed' | 'suppressed' | 'cancelled',
     messages: readonly DueMessage[],
     at: ReadonlyMap<string, Date>,
     reasons: ReadonlyMap<string, string>,
@@ -181,10 +202,27 @@ export const claimsOn = (
             esps: request.esps,
             content: request.asked,
             senderDomain: request.senderDomain,
+            batchSize: request.pace?.size ?? null,
           })),
         );
         const fresh = [...byId.values()].filter((request) => inserted.has(request.id));
-        await planRequests(db, fresh, standingOf, settings, (decision, esps, providers) =>
+        const orderOf = await loadOrders(
+          db,
+          requests.map(({ id, accountId }) => ({ accountId, requestId: id })),
+        );
+        const orderAbout = ({ id, accountId }: PreparedRequest) => orderOf({ accountId, requestId: id });
+        await insertPaced(
+          db,
+          fresh.flatMap((request) => {
+            const order = orderAbout(request);
+            if (request.pace === null) return [];
+            const { id, accountId, part, pace, sendAt } = request;
+            const state = order?.isCancelled === true ? 'over' : order?.isPaused === true ? 'paused' : 'waiting';
+            return [{ id, accountId, total: part.total, ...pace, sendAt: order?.sendAt ?? sendAt, state } as const];
+          }),
+        );
+        const atOnce = fresh.filter(({ pace }) => pace === null);
+        await planRequests(db, atOnce, standingOf, settings, (decision, esps, providers) =>
           weightsFor(decision, esps, providers, allowances),
         );
         const stored = await loadRequests(db, [...byId.keys()], { withContent: false });
@@ -199,7 +237,8 @@ export const claimsOn = (
           }
           // A stored request of one recipient has its message already: both were written in one transaction.
           if (row === undefined || (request.part.total === 1 && !inserted.has(request.id))) continue;
-          for (const message of newMessages(request, row)) rows.set(message.id, { message, request });
+          for (const message of newMessages(request, row, orderAbout(request)))
+            rows.set(message.id, { message, request });
         }
         const mails = await mailsAsStored(requests, stored, templates);
         // What waits for its time anyway is asked about when that has come.
@@ -218,7 +257,9 @@ export const claimsOn = (
         const consent = await askConsent(
           db,
           [...rows.values()]
-            .filter(({ message: { sendAt } }) => sendAt === null || Date.parse(sendAt) <= nowMs)
+            .filter(
+              ({ message: { sendAt, hold } }) => hold === undefined && (sendAt === null || Date.parse(sendAt) <= nowMs),
+            )
             .map(askedOf),
         );
         for (const [id, row] of rows) {
@@ -228,7 +269,10 @@ export const claimsOn = (
         }
         const asked = [...rows.values()].filter(
           ({ message, request }) =>
-            request.messageClass === 'bulk' && message.sendAt === null && message.suppressed === undefined,
+            request.messageClass === 'bulk' &&
+            message.sendAt === null &&
+            message.hold === undefined &&
+            message.suppressed === undefined,
         );
         const waits = await holdMessages(
           db,
@@ -243,7 +287,7 @@ export const claimsOn = (
           db,
           ordered
             .filter(({ message }) => message.suppressed === undefined)
-            .map(({ message, request }) => ({ ...request, id: message.id, isLater: message.sendAt !== null })),
+            .map(({ message, request }) => ({ ...request, id: message.id, isLater: isLater(message) })),
           allowances,
         );
         const now = Date.now();
@@ -254,11 +298,11 @@ export const claimsOn = (
           }),
         );
         // The row names the ESP that is asked, unless its time is to come: then it keeps its place in the split.
-        const firstOf = ({ id, esp, sendAt, suppressed }: NewMessage): string =>
-          suppressed !== undefined || (sendAt !== null && Date.parse(sendAt) > now)
+        const firstOf = ({ id, esp, sendAt, suppressed, hold }: NewMessage): string =>
+          suppressed !== undefined || hold !== undefined || (sendAt !== null && Date.parse(sendAt) > now)
             ? esp
             : (orders.get(id)?.candidates[0] ?? esp);
-        const { claimed, suppressed } = await insertAndClaim(
+        const { claimed, suppressed, cancelled } = await insertAndClaim(
           db,
           ordered.map(({ message }) => ({ ...message, esp: firstOf(message) })),
           leaseToken,
@@ -267,6 +311,9 @@ export const claimsOn = (
           const at = suppressed.get(message.id);
           const change = { status: 'suppressed', attempt: 0, reason: message.suppressed ?? null };
           if (at !== undefined) over.push({ ...message, ...change, at });
+          const cancelledAt = cancelled.get(message.id);
+          const off = { status: 'cancelled', attempt: 0, reason: cancelReason };
+          if (cancelledAt !== undefined) over.push({ ...message, ...off, at: cancelledAt });
         }
         const ours = ordered.flatMap(({ message, request }) => {
           const order = orders.get(message.id);
@@ -284,7 +331,22 @@ export const claimsOn = (
       const allowances = await routing.allowances();
       const holdMessages = await guard.ready();
       return claiming(async (db, over) => {
-        const locked = await lockDueMessages(db, ids);
+        const found = await lockDueMessages(db, ids);
+        const orderOf = await loadOrders(db, found);
+        const ordered = (word: 'isCancelled' | 'isPaused') =>
+          found.filter((message) => orderOf(message)?.[word] === true);
+        const cancelled = ordered('isCancelled').map(({ id }) => ({ id, reason: cancelReason }));
+        const whyOff = new Map(cancelled.map(({ id, reason }) => [id, reason]));
+        over.push(...ended('cancelled', found, await endDue(db, 'cancelled', cancelled), whyOff));
+        const paused = ordered('isPaused').filter((message) => orderOf(message)?.isCancelled === false);
+        await holdDue(
+          db,
+          paused.map(({ id }) => id),
+        );
+        const locked = found.filter((message) => {
+          const order = orderOf(message);
+          return order?.isCancelled !== true && order?.isPaused !== true;
+        });
         const requests = await loadRequests(db, [...new Set(locked.map((message) => message.requestId))], {
           withContent: true,
         });

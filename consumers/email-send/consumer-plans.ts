@@ -6,7 +6,7 @@ import { lockCarry, storeCarry, type Decision } from '../../shared/db/weight-dec
 import type { ByCell } from '../../shared/domain/policies/policy.ts';
 import { assignSingles } from './assign-singles.ts';
 import type { Routing } from './consumer-routing.ts';
-import { planRequest, planSingle, type Recipients, type RequestPlan } from './plan-request.ts';
+import { planRequest, planSingle, type Recipients, type RequestPlan } from '../../shared/domain/plan-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
 
 interface Decided {

@@ -16,7 +16,7 @@ import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import type { SenderFault } from '../../shared/domain/sender-domain.ts';
 import type { TemplateTexts } from '../../shared/contracts/templates-api.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
-import { wholeRequest } from './split-recipients.ts';
+import { wholeRequest } from '../../shared/domain/split-recipients.ts';
 
 export interface PreparedRecipient {
   readonly email: string;
@@ -38,6 +38,8 @@ export interface PreparedRequest {
   readonly messageClass: MessageClass;
   readonly policy: 'at-least-once' | 'at-most-once';
   readonly batchId: string | null;
+  /** Its recipients go out in batches; null: all at once. */
+  readonly pace: { readonly size: number; readonly intervalSeconds: number } | null;
   readonly esps: readonly string[] | null;
   readonly sendAt: string | null;
   readonly asked: SharedContent;
@@ -62,6 +64,11 @@ const isPartOfItself = (part: RequestPart, providers: readonly MailboxProvider[]
     })
   );
 };
+
+const paceOf = ({ batch }: EmailRecord): PreparedRequest['pace'] =>
+  batch?.size === undefined || batch.intervalSeconds === undefined
+    ? null
+    : { size: batch.size, intervalSeconds: batch.intervalSeconds };
 
 /** The texts alone, whatever stands beside them. */
 export const textsOf = (texts: TemplateTexts | undefined): Partial<TemplateTexts> =>
@@ -154,6 +161,7 @@ export const prepareRequest = (
     messageClass: record.class ?? origin.laneClass,
     policy: record.policy ?? 'at-least-once',
     batchId: record.batch?.id ?? null,
+    pace: paceOf(record),
     esps: record.esps ?? null,
     sendAt: utc(record.sendAt) ?? null,
     asked,

@@ -1,19 +1,27 @@
 import {
   adminEnv,
   blobEnv,
+  espEnv,
+  healthEnv,
   kafkaEnv,
   logEnv,
   otpCleanupEnv,
   postgresEnv,
   readEnv,
   retentionEnv,
+  weightEnv,
 } from '../../shared/config/env.ts';
 import { topicsOf } from '../../shared/contracts/topics.ts';
 import { connectPostgres } from '../../shared/db/connect.ts';
+import { weighSettings } from '../../shared/db/decide-weights.ts';
+import { configuredEsps } from '../../shared/esp/accounts.ts';
 import { createBlobStore } from '../../shared/runtime/blob-store.ts';
 import { createPublisher } from '../../shared/runtime/publisher.ts';
 import { runProcess } from '../../shared/runtime/process.ts';
 import { runTicker } from '../../shared/runtime/run-ticker.ts';
+import { batchTicker, orderPurge, ordersTicker } from './ticker-batches.ts';
+import { runPurge, scheduleTicker } from './ticker-schedules.ts';
+import { taskPurge, taskTicker } from './ticker-tasks.ts';
 import { reconciler } from './ticker-reconciler.ts';
 import { erasureTicker, retentionTicker } from './ticker-retention.ts';
 import {
@@ -38,6 +46,9 @@ const env = readEnv({
   ...retentionEnv,
   ...otpCleanupEnv,
   ...postgresEnv,
+  ...espEnv,
+  ...weightEnv,
+  ...healthEnv,
   ...adminEnv,
   ...logEnv,
 });
@@ -58,6 +69,17 @@ await runProcess('scheduler', env, (scope) => {
   const deps = { pool, publisher, topics: topicsOf(env), blobs: createBlobStore(env), log };
   runTicker(reaper(deps), scope);
   runTicker(dueTicker(deps), scope);
+  const weighing = weighSettings(
+    env,
+    configuredEsps(env).map((esp) => esp.name),
+  );
+  runTicker(batchTicker({ pool, weighing }), scope);
+  runTicker(ordersTicker({ pool, outcomeTopic: deps.topics.outcomes.name }), scope);
+  runTicker(orderPurge(deps), scope);
+  runTicker(scheduleTicker(deps), scope);
+  runTicker(runPurge(deps), scope);
+  runTicker(taskTicker(deps), scope);
+  runTicker(taskPurge(deps), scope);
   runTicker(wakeTicker(deps), scope);
   runTicker(outboxTicker(deps), scope);
   runTicker(partitionsTicker(deps), scope);

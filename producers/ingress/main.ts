@@ -10,6 +10,7 @@ import {
   kafkaEnv,
   logEnv,
   openEnv,
+  publicUrlOf,
   postgresEnv,
   readEnv,
   grpcEnv,
@@ -40,7 +41,7 @@ import { watchDependency } from '../../shared/runtime/watch-dependency.ts';
 import { webhookSecretKey } from '../../shared/domain/webhook-secret.ts';
 import { unsubscribeKey } from '../../shared/domain/unsubscribe-link.ts';
 import { createKeyCheck } from './check-key.ts';
-import { codeSettings } from './code-settings.ts';
+import { codeSettings } from '../../shared/db/code-settings.ts';
 import { startGrpc } from './grpc/server.ts';
 import { createDomainEvents } from './domain-events.ts';
 import { buildApp, usualLimits } from './http/app.ts';
@@ -51,6 +52,7 @@ import { startSmtp } from './smtp/server.ts';
 import { createRateLimits } from './rate-limits.ts';
 import { createRecentRequests } from './recent-requests.ts';
 import { createRequestStats } from './request-stats.ts';
+import { createSignUpKeys } from './sign-up-keys.ts';
 import { createVerdictCache } from './verdict-cache.ts';
 
 const groups = {
@@ -162,6 +164,9 @@ await runProcess('ingress', env, async (scope) => {
     newRequestId: () => `req_${uuidV7()}`,
     newId: (prefix) => `${prefix}${uuidV7()}`,
     codes: codeSettings(env),
+    signUpKeys:
+      env.JWT_SECRET === undefined ? undefined : createSignUpKeys({ secret: env.JWT_SECRET, pool, now: Date.now }),
+    publicUrl: publicUrlOf(env),
   };
   const app = await buildApp(context, log, {
     ...usualLimits,

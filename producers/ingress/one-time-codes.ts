@@ -1,32 +1,12 @@
-// One-time codes, whichever door asks: the row first, then the mail on its own lane. The code itself is in memory alone, and
-// sealed on its way; the table holds its MAC.
-import { randomBytes, randomInt } from 'node:crypto';
-import type { EmailRequest } from '../../shared/contracts/email.ts';
-import { issueCode, withdrawCode, spendAttempt, consumeCode, type CodeLimits } from '../../shared/db/one-time-codes.ts';
-import { loadTemplate } from '../../shared/db/templates.ts';
-import { codeMail, codeTemplateId, wholeMinutes } from '../../shared/domain/code-mail.ts';
+// One-time codes, whichever door asks: the row first, then the mail on its own lane.
+import type { CodeSettings } from '../../shared/db/code-settings.ts';
+import { makeCode } from '../../shared/db/make-code.ts';
+import { withdrawCode, spendAttempt, consumeCode } from '../../shared/db/one-time-codes.ts';
 import { fleetSender } from '../../shared/domain/fleet-sender.ts';
-import {
-  attemptCap,
-  codeMac,
-  isSameCode,
-  mailboxOf,
-  newCode,
-  usualCodeLength,
-} from '../../shared/domain/one-time-code.ts';
-import { messageIdsOf } from '../../shared/domain/request-ids.ts';
-import { sealValue } from '../../shared/domain/sealed-value.ts';
+import { attemptCap, codeMac, isSameCode, mailboxOf, usualCodeLength } from '../../shared/domain/one-time-code.ts';
 import type { Caller } from './check-key.ts';
 import { invalid, Refusal } from './refusal.ts';
 import { submitEmail, type Submitting } from './submit-email.ts';
-
-export interface CodeSettings extends CodeLimits {
-  /** Undefined: the fleet has no secret, and no code can be made. */
-  readonly keys: { readonly pepper: Buffer; readonly seal: Buffer } | undefined;
-  /** Whether callers are told the code (OTP_ECHO). */
-  readonly isEchoed: boolean;
-  readonly mailFrom: string | undefined;
-}
 
 export interface CodeDoor extends Submitting {
   readonly codes: CodeSettings;
@@ -67,35 +47,24 @@ export const sendCode = async (
   if (from === undefined) {
     throw invalid([{ pointer: '', detail: 'The account has no sender domain, and MAIL_FROM is not set.' }]);
   }
-  const length = asked.length ?? usualCodeLength;
-  const purpose = asked.purpose ?? '';
-  const code = newCode(length, randomInt);
   const id = door.newId('otp_');
-  const key = { accountId: caller.accountId, mailbox: to.mailbox, purpose };
-  const mac = codeMac(codes.keys.pepper, { id, email: to.email, purpose }, code);
-  const issued = await issueCode(pool, key, { id, mac, length }, codes);
-  if (!issued.ok) {
+  const made = await makeCode(
+    pool,
+    { ...codes, keys: codes.keys },
+    { ...asked, id, accountId: caller.accountId, to, from },
+  );
+  if (!made.ok) {
     throw new Refusal('too-many', 'A code was sent to this address a short while ago.', {
-      retryAfterMs: issued.retryAfterMs,
+      retryAfterMs: made.retryAfterMs,
     });
   }
-  const sealed = { code: sealValue(codes.keys.seal, messageIdsOf(id)(0), code, randomBytes(12)) };
-  const minutes = wholeMinutes(codes.lifespanSeconds);
-  const recipients = [{ email: to.address, substitutions: { minutes }, sealed }];
-  const { language } = asked;
-  const own = await loadTemplate(pool, caller.accountId, codeTemplateId, language);
-  const words =
-    own === undefined
-      ? codeMail(language)
-      : { template: { id: codeTemplateId, ...(language === undefined ? {} : { language }) } };
-  const request: EmailRequest = { from, ...words, class: 'otp', recipients };
   try {
-    await submitEmail(door, caller, request, { requestId: id });
+    await submitEmail(door, caller, made.request, { requestId: id });
   } catch (error) {
-    await withdrawCode(pool, key, id);
+    await withdrawCode(pool, made.key, id);
     throw error;
   }
-  return { id, expiresAt: issued.expiresAt, code: codes.isEchoed ? code : undefined };
+  return { id, expiresAt: made.expiresAt, code: codes.isEchoed ? made.code : undefined };
 };
 
 /** `spent`: the code has been guessed at too often and is dead; `unknown`: there is none, or it is over or used. */

@@ -17,6 +17,8 @@ export const createRecentRequests = () => {
     maxSize: 300_000,
     sizeCalculation: (request) => request.messages.length,
   });
+  // An order about a request may come while its records wait behind others: whose it is stays known for longer.
+  const owners = new LRUCache<string, string>({ ttl: 86_400_000, max: 100_000 });
   const byFamily = new LRUCache<string, string>({ ttl: 60_000, max: 300_000 });
   const familyOf = (id: string) => {
     const uuid = messageUuid(id);
@@ -25,9 +27,11 @@ export const createRecentRequests = () => {
   return {
     add: (request: RecentRequest): void => {
       byRequest.set(request.requestId, request);
+      owners.set(request.requestId, request.accountId);
       const family = familyOf(request.messages[0]?.id ?? '')?.family;
       if (family !== undefined) byFamily.set(family, request.requestId);
     },
+    ownerOf: (id: string): string | undefined => owners.get(id),
     request: (id: string): RecentRequest | undefined => byRequest.get(id),
     message: (id: string): { readonly request: RecentRequest; readonly email: string } | undefined => {
       const place = familyOf(id);

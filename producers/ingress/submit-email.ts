@@ -9,7 +9,7 @@ import { messageBytes } from '../../shared/domain/message-size.ts';
 import { requestIdOfKey } from '../../shared/domain/request-ids.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
 import type { Publisher, Urgency } from '../../shared/runtime/publisher.ts';
-import { accept, type Accepted } from './accept.ts';
+import { accept, type Accepted } from '../../shared/domain/accept.ts';
 import { admitRecipients } from './caller-limits.ts';
 import type { Caller } from './check-key.ts';
 import { checkRequest, type CheckingDoor } from './check-request.ts';

@@ -54,6 +54,7 @@ export const kafkaEnv = {
   KAFKA_DELIVERY_TOPIC: topicName('delivery-events'),
   KAFKA_VERDICT_TOPIC: topicName('domain-verdicts'),
   KAFKA_OUTCOME_TOPIC: topicName('email-outcomes'),
+  KAFKA_TASK_TOPIC: topicName('tasks'),
 };
 
 export const postgresEnv = { DATABASE_URL: z.string().min(1) };

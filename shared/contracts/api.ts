@@ -19,6 +19,22 @@ export const requestAnswer = z
     window: weightWindow.optional(),
     decisionId: z.int().optional(),
     createdAt: z.string().optional(),
+    paused: z.boolean().optional().meta({ description: 'Whether what is not on its way waits until it is resumed.' }),
+    batches: z
+      .array(
+        z.object({
+          number: z.int(),
+          at: isoTime,
+          window: weightWindow,
+          weights: weights.meta({ description: 'Of 1000, per ESP.' }),
+          split: weights,
+        }),
+      )
+      .optional()
+      .meta({
+        description:
+          'Of a paced request: the batches that were started. weights and window are the last one’s, split is their sum.',
+      }),
     template: z.object({ id: z.string(), version: z.int() }).optional(),
   })
   .meta({ id: 'RequestStatus' });

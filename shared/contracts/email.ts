@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { hidden } from './api-parts.ts';
 import { configuredEsp } from './esp-name.ts';
 import { listName } from './suppressions-api.ts';
 import { templateChoice } from './templates-api.ts';
@@ -7,16 +6,12 @@ import { templateValues } from './template-values.ts';
 import { seedRecord } from './seed-email.ts';
 import { addressText } from './address-text.ts';
 import { headerNamePattern } from './header-names.ts';
+import { requestId } from './request-id.ts';
 import { headerText, moment, storableText, templateLine, templateText } from './text.ts';
 
 export const messageClasses = ['otp', 'transactional', 'bulk'] as const;
 export const sendPolicies = ['at-least-once', 'at-most-once'] as const;
 export const maxRecipients = 10_000;
-
-/** Ids that are used as they stand (`contract` §8): 1–128 of `A-Za-z0-9._:-`. */
-export const requestId = z
-  .string()
-  .regex(/^[A-Za-z0-9._:-]{1,128}$/, { error: 'must be 1 to 128 of A-Z a-z 0-9 . _ : -' });
 
 const values = templateValues;
 const metadata = z.record(storableText(200), storableText(100_000));
@@ -53,12 +48,14 @@ const emailBody = (object: typeof z.strictObject | typeof z.object) => {
     recipients: z.array(recipient).min(1).max(maxRecipients),
     class: z.enum(messageClasses).optional(),
     policy: z.enum(sendPolicies).optional(),
-    // Paced batches are refused as long as nothing carries them out.
+    /** What is decided for the next batch of an id goes by the outcomes since the one before; with a size, it goes out in paces. */
     batch: object({
       id: headerText(128).min(1),
-      size: z.int().min(1).max(maxRecipients).optional().meta(hidden),
-      intervalSeconds: z.int().min(1).max(2_592_000).optional().meta(hidden),
-    }).optional(),
+      size: z.int().min(1).max(maxRecipients).optional(),
+      intervalSeconds: z.int().min(1).max(2_592_000).optional(),
+    })
+      .meta({ dependentRequired: { size: ['intervalSeconds'], intervalSeconds: ['size'] } })
+      .optional(),
     sendAt: moment.optional(),
     esps: z.array(configuredEsp).min(1).max(50).optional(),
     tags: z.array(headerText(255).min(1)).max(10).optional(),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { deliveryRecord, type DeliveryRecord } from './delivery.ts';
 import { sendRecord, type SendRecord } from './email.ts';
 import { outcomeRecord, type OutcomeRecord } from './outcome.ts';
+import { taskRecord, type TaskRecord } from './tasks.ts';
 import { verdictRecord, type VerdictRecord } from './verdict.ts';
 
 /** A topic: the only list of them is `topicsOf`; the shell makes them from it, consumers take schema and name from it. */
@@ -33,6 +34,7 @@ export interface TopicNames {
   readonly KAFKA_DELIVERY_TOPIC: string;
   readonly KAFKA_VERDICT_TOPIC: string;
   readonly KAFKA_OUTCOME_TOPIC: string;
+  readonly KAFKA_TASK_TOPIC: string;
   readonly WEBHOOK_TOPIC_SENDGRID: string;
   readonly WEBHOOK_TOPIC_POSTMARK: string;
   readonly WEBHOOK_TOPIC_SPARKPOST: string;
@@ -44,6 +46,7 @@ export interface Topics {
   readonly send: Readonly<Record<SendLane, Topic<SendRecord>>>;
   readonly webhook: Readonly<Record<WebhookEsp, Topic<Uint8Array>>>;
   readonly delivery: Topic<DeliveryRecord>;
+  readonly tasks: Topic<TaskRecord>;
   /** What others read: the fleet only writes it. */
   readonly verdicts: Topic<VerdictRecord>;
   /** What became of messages, for others and for webhooks. */
@@ -105,6 +108,13 @@ export const topicsOf = (names: TopicNames): Topics => {
     format: 'json',
     schema: deliveryRecord,
   };
+  const tasks: Topic<TaskRecord> = {
+    name: names.KAFKA_TASK_TOPIC,
+    partitions: 6,
+    retentionDays: 7,
+    format: 'json',
+    schema: taskRecord,
+  };
   const verdicts: Topic<VerdictRecord> = {
     name: names.KAFKA_VERDICT_TOPIC,
     partitions: 12,
@@ -119,9 +129,9 @@ export const topicsOf = (names: TopicNames): Topics => {
     format: 'json',
     schema: outcomeRecord,
   };
-  const read = [...Object.values(send), ...Object.values(webhook), delivery, outcomes];
+  const read = [...Object.values(send), ...Object.values(webhook), delivery, tasks, outcomes];
   const dead = read.map((topic) => deadTopic(topic.name));
-  return { send, webhook, delivery, verdicts, outcomes, dead, all: [...read, verdicts, ...dead] };
+  return { send, webhook, delivery, tasks, verdicts, outcomes, dead, all: [...read, verdicts, ...dead] };
 };
 
 /**

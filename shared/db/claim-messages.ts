@@ -30,17 +30,23 @@ export interface NewMessage {
   readonly leaseMs: number;
   /** Why it must not be sent at all: then it is stored as `suppressed`. */
   readonly suppressed?: string | undefined;
+  /**
+   * Its request was cancelled; it is paused; or it waits for its batch's turn, without a time of its own. None of them is
+   * claimed.
+   */
+  readonly hold?: 'cancelled' | 'paused' | 'turn' | undefined;
 }
 
-/** What became of new messages: those to be sent now, and those that were stored as `suppressed`, with the time of it. */
+/** What became of new messages: those to be sent now, and those that were stored as `suppressed` or `cancelled`, with the time of it. */
 export interface StoredMessages {
   readonly claimed: ReadonlySet<string>;
   readonly suppressed: ReadonlyMap<string, Date>;
+  readonly cancelled: ReadonlyMap<string, Date>;
 }
 
 /**
  * Stores messages that are not stored yet and claims them under the token (attempt 1), all in one statement. Answers
- * the ids that are now ours to send, and those that are suppressed: neither those that existed (a redelivery), nor those
+ * the ids that are now ours to send, and those that are over: neither those that existed (a redelivery), nor those
  * whose time has not come.
  */
 export const insertAndClaim = async (
@@ -48,27 +54,30 @@ export const insertAndClaim = async (
   messages: readonly NewMessage[],
   leaseToken: string,
 ): Promise<StoredMessages> => {
-  if (messages.length === 0) return { claimed: new Set(), suppressed: new Map() };
+  if (messages.length === 0) return { claimed: new Set(), suppressed: new Map(), cancelled: new Map() };
   const { rows } = await db.query<{ id: string; status: string; at: Date }>(
     `with stored as (
        insert into messages (id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
-                             status, attempt, lease_token, lease_until, claimed_at, due_at, reason)
+                             status, attempt, lease_token, lease_until, claimed_at, due_at, held_due_at, reason)
        select id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp,
-              case when suppressed is not null then 'suppressed' when is_later then 'scheduled' else 'sending' end,
+              case when suppressed is not null then 'suppressed' when hold = 'cancelled' then 'cancelled'
+                   when is_later then 'scheduled' else 'sending' end,
               case when is_now then 1 else 0 end,
               case when is_now then $12::uuid end,
               case when is_now then now() + lease_ms * interval '1 ms' end,
               case when is_now then now() end,
-              case when is_later and suppressed is null then send_at end,
-              coalesce(suppressed, case when is_later then waits_for end)
-       from (select *, coalesce(send_at > now(), false) as is_later, suppressed is null and coalesce(send_at <= now(), true) as is_now
+              case when is_later and suppressed is null and hold is null then send_at end,
+              case when suppressed is null and hold = 'paused' then coalesce(send_at, now()) end,
+              coalesce(suppressed, case when hold = 'cancelled' then 'It was cancelled.' when is_later then waits_for end)
+       from (select *, hold is not null or coalesce(send_at > now(), false) as is_later,
+                    suppressed is null and hold is null and coalesce(send_at <= now(), true) as is_now
              from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-                         $9::text[], $10::text[], $11::timestamptz[], $13::int[], $14::text[], $15::text[])
+                         $9::text[], $10::text[], $11::timestamptz[], $13::int[], $14::text[], $15::text[], $16::text[])
                as m(id, request_id, account_id, position, email, name, data, mailbox_provider, batch_id, esp, send_at, lease_ms,
-                    waits_for, suppressed)) m
+                    waits_for, suppressed, hold)) m
        on conflict (id) do nothing
        returning id, status
-     ) select id, status, now() as at from stored where status in ('sending', 'suppressed')`,
+     ) select id, status, now() as at from stored where status in ('sending', 'suppressed', 'cancelled')`,
     [
       messages.map((message) => message.id),
       messages.map((message) => message.requestId),
@@ -85,11 +94,15 @@ export const insertAndClaim = async (
       messages.map((message) => message.leaseMs),
       messages.map((message) => message.waitsFor ?? null),
       messages.map((message) => message.suppressed ?? null),
+      messages.map((message) => message.hold ?? null),
     ],
   );
+  const over = (wanted: string): ReadonlyMap<string, Date> =>
+    new Map(rows.flatMap(({ id, status, at }) => (status === wanted ? [[id, at] as const] : [])));
   return {
     claimed: new Set(rows.flatMap(({ id, status }) => (status === 'sending' ? [id] : []))),
-    suppressed: new Map(rows.flatMap(({ id, status, at }) => (status === 'suppressed' ? [[id, at] as const] : []))),
+    suppressed: over('suppressed'),
+    cancelled: over('cancelled'),
   };
 };
 
@@ -199,7 +212,7 @@ export const claimDue = async (
 /** Ends locked messages that are not to be sent, each with its reason; answers when. */
 export const endDue = async (
   db: Database,
-  status: 'failed' | 'suppressed',
+  status: 'failed' | 'suppressed' | 'cancelled',
   messages: readonly { readonly id: string; readonly reason: string }[],
 ): Promise<ReadonlyMap<string, Date>> => {
   if (messages.length === 0) return new Map();

@@ -44,7 +44,7 @@ export const reconcileNext = (pool: Pool, limit: number): Promise<number> =>
     if (cursor === undefined) return 0;
     const { rows } = await db.query<CountRow>(
       `with asked as materialized (
-         select id, created_at, total, split from requests
+         select id, created_at, total, case when batch_size is null then split end as split from requests
          where body_purged_at is null and (created_at, id) > ($1::timestamptz, $2)
            and created_at < now() - interval '${settledAfter}'
          order by created_at, id limit $3
@@ -78,7 +78,7 @@ export interface UnevenRequest {
 export const recheckUneven = async (pool: Pool, limit: number): Promise<readonly UnevenRequest[]> => {
   const { rows } = await pool.query<CountRow & { noticed_at: Date }>(
     `with asked as materialized (
-       select r.id, r.created_at, r.total, r.split from uneven_requests u join requests r on r.id = u.request_id
+       select r.id, r.created_at, r.total, case when r.batch_size is null then r.split end as split from uneven_requests u join requests r on r.id = u.request_id
        order by u.noticed_at limit $1
      ) select c.*, u.noticed_at from (${counted}) c join uneven_requests u on u.request_id = c.id`,
     [limit],

@@ -4,6 +4,7 @@ import { accountOfPayload, erasedAddress, eraseFromData, eraseFromPayload } from
 import { mailboxOf } from '../domain/one-time-code.ts';
 import type { StateChange } from '../domain/outcome-records.ts';
 import type { Database, Pool } from './connect.ts';
+import { eraseFromSchedules } from './erase-schedules.ts';
 import { forgetSuppressedAddress } from './suppressions.ts';
 import { writeOutcomes } from './write-outcomes.ts';
 
@@ -98,6 +99,7 @@ export const beginErasure = (
       mailbox ?? '',
       asked.accountId ?? null,
     ]);
+    await eraseFromSchedules(db, asked.accountId, asked.email);
     await forgetSuppressedAddress(db, asked.accountId, asked.email);
     const { rows } = await db.query<ErasureRow>(
       `insert into erasures (account_id, email, email_hash, requested_by, messages) values ($1, $2, $3, $4, $5) returning *`,

@@ -14,6 +14,8 @@ export interface NewRequest {
   readonly content: SharedContent;
   /** Domain of `from`; null where it is not known. */
   readonly senderDomain?: string | null;
+  /** Recipients a batch; null or undefined: all of it goes out at once. */
+  readonly batchSize?: number | null;
 }
 
 export interface StoredRequest extends NewRequest {
@@ -37,12 +39,12 @@ export const insertRequests = async (db: Database, requests: readonly NewRequest
   // Sorted, so that two processes with several requests in common lock them in the same order.
   const rows = [...requests].sort((a, b) => (a.id < b.id ? -1 : 1));
   const { rows: inserted } = await db.query<{ id: string }>(
-    `insert into requests (id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain, list, template_id, template_version)
+    `insert into requests (id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain, list, template_id, template_version, batch_size)
      select r.id, r.account_id, r.lane, r.class, r.policy, r.total, r.batch_id,
-            case when r.esps is null then null else array(select jsonb_array_elements_text(r.esps)) end, r.content, r.sender_domain, r.list, r.template_id, r.template_version
+            case when r.esps is null then null else array(select jsonb_array_elements_text(r.esps)) end, r.content, r.sender_domain, r.list, r.template_id, r.template_version, r.batch_size
      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::jsonb[], $9::jsonb[],
-                 $10::text[], $11::text[], $12::text[], $13::int[])
-       as r(id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain, list, template_id, template_version)
+                 $10::text[], $11::text[], $12::text[], $13::int[], $14::int[])
+       as r(id, account_id, lane, class, policy, total, batch_id, esps, content, sender_domain, list, template_id, template_version, batch_size)
      on conflict (id) do nothing
      returning id`,
     [
@@ -59,6 +61,7 @@ export const insertRequests = async (db: Database, requests: readonly NewRequest
       rows.map((row) => row.content.unsubscribe?.list ?? null),
       rows.map((row) => row.content.template?.id ?? null),
       rows.map((row) => row.content.template?.version ?? null),
+      rows.map((row) => row.batchSize ?? null),
     ],
   );
   return new Set(inserted.map((row) => row.id));
@@ -113,6 +116,7 @@ interface RequestRow {
   weights: Record<string, number> | null;
   split: Record<string, number> | null;
   plan: SplitPlan | null;
+  batch_size: number | null;
   created_at: Date;
 }
 
@@ -124,7 +128,7 @@ export const loadRequests = async (
 ): Promise<ReadonlyMap<string, StoredRequest>> => {
   const content = options.withContent ? 'content' : `'{"from":""}'::jsonb as content`;
   const { rows } = await db.query<RequestRow>(
-    `select id, account_id, lane, class, policy, total, batch_id, esps, ${content}, sender_domain, list, template_id, template_version, decision_id, weights, split, plan, created_at
+    `select id, account_id, lane, class, policy, total, batch_id, esps, ${content}, sender_domain, list, template_id, template_version, decision_id, weights, split, plan, batch_size, created_at
      from requests where id = any($1::text[])`,
     [ids],
   );
@@ -149,6 +153,7 @@ export const loadRequests = async (
         weights: row.weights,
         split: row.split,
         plan: row.plan,
+        batchSize: row.batch_size,
         createdAt: row.created_at,
       },
     ]),

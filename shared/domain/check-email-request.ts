@@ -13,7 +13,7 @@ const pointerStep = (name: string): string => name.replaceAll('~', '~0').replace
 
 /**
  * The rules of a request that its shape cannot tell: usable addresses, something to say, headers that may be set, and
- * what this version cannot do yet. Answers every fault (at most 50), none when the request can be sent.
+ * parts that need each other. Answers every fault (at most 50), none when the request can be sent.
  */
 export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] => {
   const faults: Fault[] = [];
@@ -43,8 +43,10 @@ export const checkEmailRequest = (request: EmailRequest | EmailRecord): Fault[] 
   for (const name of Object.keys(request.headers ?? {})) {
     if (!isAllowedHeader(name)) fault(`/headers/${pointerStep(name)}`, 'may not be set by a request');
   }
-  if (request.batch?.size !== undefined || request.batch?.intervalSeconds !== undefined) {
-    fault('/batch', 'paced batches are not available yet: leave out size and intervalSeconds');
+  const { size, intervalSeconds } = request.batch ?? {};
+  if ((size === undefined) !== (intervalSeconds === undefined)) {
+    fault('/batch', 'needs size and intervalSeconds together: so many recipients in so many seconds');
   }
+  if (size !== undefined && request.class === 'otp') fault('/batch', 'cannot pace one-time codes');
   return faults.slice(0, maxFaults);
 };

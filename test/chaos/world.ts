@@ -103,6 +103,7 @@ const topicsUnder = (prefix: string): Readonly<Record<string, string>> => ({
   KAFKA_DELIVERY_TOPIC: `${prefix}.delivery-events`,
   KAFKA_VERDICT_TOPIC: `${prefix}.domain-verdicts`,
   KAFKA_OUTCOME_TOPIC: `${prefix}.email-outcomes`,
+  KAFKA_TASK_TOPIC: `${prefix}.tasks`,
   WEBHOOK_TOPIC_SENDGRID: `${prefix}.webhook-sendgrid`,
   WEBHOOK_TOPIC_POSTMARK: `${prefix}.webhook-postmark`,
   WEBHOOK_TOPIC_SPARKPOST: `${prefix}.webhook-sparkpost`,

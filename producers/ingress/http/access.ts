@@ -10,6 +10,8 @@ export interface KeyAccess {
   readonly of: 'any account' | "the fleet's account" | 'the fleet';
   /** With AUTH_OPEN=1 it answers without a key, as in the system it comes from. */
   readonly isSeed?: boolean;
+  /** It also takes keys of the task queue's sign-up, raw or as Bearer. */
+  readonly takesSignUps?: boolean;
 }
 
 declare module 'fastify' {
@@ -36,6 +38,11 @@ export const needs = (scope: Scope, of: KeyAccess['of'] = 'any account'): Fastif
 /** For the `config` of a route that existing clients call without a key: the same, but with AUTH_OPEN=1 no key is asked. */
 export const seedRoute = (scope: Scope, of: KeyAccess['of'] = 'any account'): FastifyContextConfig => ({
   access: { scope, of, isSeed: true },
+});
+
+/** For the `config` of the task queue's routes: its own keys or an account's, raw or as Bearer; none with AUTH_OPEN=1. */
+export const taskRoute = (scope: Scope): FastifyContextConfig => ({
+  access: { scope, of: 'any account', isSeed: true, takesSignUps: true },
 });
 
 /** The caller of a route that needs one. */

@@ -37,6 +37,10 @@ import { sendFormRoutes } from './routes/send-form.ts';
 import { sendgridRoutes } from './routes/sendgrid.ts';
 import { seedDomainRoutes } from './routes/seed-domains.ts';
 import { seedMetricsRoutes } from './routes/seed-metrics.ts';
+import { requestOrderRoutes } from './routes/request-orders.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
+import { signUpRoutes } from './routes/sign-ups.ts';
+import { taskRoutes } from './routes/tasks.ts';
 import { senderRoutes } from './routes/senders.ts';
 import { suppressionRoutes } from './routes/suppressions.ts';
 import { templateRoutes } from './routes/templates.ts';
@@ -147,6 +151,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
   for (const routes of [
     healthRoutes,
     emailRoutes,
+    requestOrderRoutes,
+    scheduleRoutes,
     otpRoutes,
     sendFormRoutes,
     sendgridRoutes,
@@ -160,6 +166,8 @@ export const buildApp = async (context: IngressContext, log: FastifyBaseLogger, 
     deliveryEventRoutes,
     seedDomainRoutes,
     seedMetricsRoutes,
+    taskRoutes,
+    signUpRoutes,
     auditRoutes,
     recipientRoutes,
     deadLetterRoutes,

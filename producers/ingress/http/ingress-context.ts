@@ -2,15 +2,17 @@ import type { WeighSettings } from '../../../shared/db/decide-weights.ts';
 import type { WebhookAccount } from '../../../shared/esp/accounts.ts';
 import type { Esp } from '../../../shared/esp/esp.ts';
 import type { Metrics } from '../../../shared/runtime/metrics.ts';
-import type { CodeDoor } from '../one-time-codes.ts';
+import type { SignUpKeys } from '../sign-up-keys.ts';
+import type { SignUpDoor } from '../sign-ups.ts';
 import type { DomainEvents } from '../domain-events.ts';
 import type { HttpGuards } from './authenticate.ts';
 import type { RequestStats } from '../request-stats.ts';
 import type { VerdictCache } from '../verdict-cache.ts';
 
 /** What the routes of the ingress stand on; wired in main.ts. */
-export interface IngressContext extends HttpGuards, CodeDoor {
+export interface IngressContext extends HttpGuards, SignUpDoor {
   readonly metrics: Metrics;
+  readonly signUpKeys: SignUpKeys | undefined;
   readonly esps: readonly Esp[];
   /** By the name that their webhooks come under. */
   readonly webhookAccounts: ReadonlyMap<string, WebhookAccount>;

@@ -42,6 +42,8 @@ export const requests = pgTable(
     split: jsonb('split').$type<Record<string, number>>(),
     /** The split by mailbox provider, then by ESP; what its parts are cut from. */
     plan: jsonb('plan').$type<Record<string, Record<string, number>>>(),
+    /** Recipients a batch; null for a request that goes out at once. */
+    batchSize: integer('batch_size'),
     createdAt: at('created_at').notNull().defaultNow(),
     /** When texts, attachments and variables were removed for good. */
     bodyPurgedAt: at('body_purged_at'),
@@ -79,6 +81,8 @@ export const messages = pgTable(
     leaseToken: uuid('lease_token'),
     leaseUntil: at('lease_until'),
     dueAt: at('due_at'),
+    /** When it would be due, were its request not paused. */
+    heldDueAt: at('held_due_at'),
     claimedAt: at('claimed_at'),
     /** The attempt of which nobody knows whether it was sent, and the lease it was made under; null when there is none. */
     unsureAttempt: smallint('unsure_attempt'),

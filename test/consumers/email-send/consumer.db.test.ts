@@ -11,7 +11,7 @@ import { noteKeysIn } from '../../../consumers/email-send/consumer-keys.ts';
 import { portsOn } from '../../../consumers/email-send/consumer-ports.ts';
 import { emailSend } from '../../../consumers/email-send/consumer.ts';
 import type { DeliveryPorts } from '../../../consumers/email-send/deliver-messages.ts';
-import { accept } from '../../../producers/ingress/accept.ts';
+import { accept } from '../../../shared/domain/accept.ts';
 import { kafkaEnv, parseEnv } from '../../../shared/config/env.ts';
 import { emailRecord, type EmailRequest, type SendRecord } from '../../../shared/contracts/email.ts';
 import { topicsOf } from '../../../shared/contracts/topics.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { prepareRequest } from '../../../consumers/email-send/prepare-request.ts';
-import { accept } from '../../../producers/ingress/accept.ts';
+import { accept } from '../../../shared/domain/accept.ts';
 import { emailRecord, type EmailRecord } from '../../../shared/contracts/email.ts';
 
 const origin = {

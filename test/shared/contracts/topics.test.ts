@@ -15,6 +15,7 @@ describe('The topics', () => {
         'email-send',
         'email-send-bulk',
         'email-send-otp',
+        'tasks',
         'webhook-postmark',
         'webhook-sendgrid',
         'webhook-ses',

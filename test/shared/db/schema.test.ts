@@ -8,13 +8,14 @@ import * as consent from '../../../shared/db/schema/consent.ts';
 import * as mail from '../../../shared/db/schema/mail.ts';
 import * as routing from '../../../shared/db/schema/routing.ts';
 import * as runtime from '../../../shared/db/schema/runtime.ts';
+import * as schedules from '../../../shared/db/schema/schedules.ts';
 import * as senders from '../../../shared/db/schema/senders.ts';
 import * as webhooks from '../../../shared/db/schema/webhooks.ts';
 import { useDatabase } from './tables.ts';
 
 const database = useDatabase();
 const dialect = new PgDialect();
-const tables = [accounts, codes, consent, mail, routing, runtime, senders, webhooks]
+const tables = [accounts, codes, consent, mail, routing, runtime, schedules, senders, webhooks]
   .flatMap((file): unknown[] => Object.values(file))
   .filter((value): value is PgTable => is(value, PgTable))
   .map((table) => getTableConfig(table));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { requestId } from '../../../shared/contracts/email.ts';
+import { requestId } from '../../../shared/contracts/request-id.ts';
 import {
   attemptId,
   messageFamily,

@@ -3,14 +3,11 @@ import { acceptedAnswer, requestAnswer } from '../../../../shared/contracts/api.
 import { hidden } from '../../../../shared/contracts/api-parts.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
 import { storableText } from '../../../../shared/contracts/text.ts';
-import { countCarried, countStates } from '../../../../shared/db/read-messages.ts';
-import { loadRequests, templateOf } from '../../../../shared/db/requests.ts';
-import { decisionById } from '../../../../shared/db/weight-decisions.ts';
-import { isFinal, messageStates } from '../../../../shared/domain/message-state.ts';
 import { submitEmail } from '../../submit-email.ts';
 import { callerOf, needs } from '../access.ts';
 import type { IngressContext } from '../ingress-context.ts';
-import { HttpProblem, problemSchema } from '../problem.ts';
+import { problemSchema } from '../problem.ts';
+import { requestStatus } from '../request-status.ts';
 import { withKey, type RouteApp } from '../route-app.ts';
 
 // Told of in words: whoever makes requests from the document would send other bodies under one key, which is refused.
@@ -22,8 +19,6 @@ const idempotencyKey = z
 
 /** `POST /v1/emails` and what became of it. */
 export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
-  const { pool, recent } = context;
-
   app.post(
     '/v1/emails',
     {
@@ -75,56 +70,6 @@ export const emailRoutes = (app: RouteApp, context: IngressContext): void => {
         response: { 200: requestAnswer, 401: problemSchema, 404: problemSchema, 422: problemSchema },
       },
     },
-    async (request) => {
-      const { accountId } = callerOf(request);
-      const { requestId } = request.params;
-      const stored = (await loadRequests(pool, [requestId], { withContent: false })).get(requestId);
-      if (stored === undefined || stored.accountId !== accountId) {
-        const known = recent.request(requestId);
-        if (known?.accountId === accountId) {
-          const total = known.messages.length;
-          return {
-            id: requestId,
-            status: 'queued' as const,
-            total,
-            counts: { queued: total },
-            split: {},
-            carried: {},
-            weights: {},
-          };
-        }
-        // Another process may have accepted it a moment ago.
-        throw new HttpProblem(404, 'Not found', {
-          detail: 'There is no such request (yet).',
-          headers: { 'retry-after': '1' },
-        });
-      }
-      const [counted, carried, decision] = await Promise.all([
-        countStates(pool, requestId),
-        countCarried(pool, requestId),
-        stored.decisionId === null ? undefined : decisionById(pool, stored.decisionId),
-      ]);
-      const other = Object.entries(counted).reduce((sum, [state, count]) => sum + (state === 'queued' ? 0 : count), 0);
-      const counts: Record<string, number> = { ...counted, queued: stored.total - other };
-      const unfinished = messageStates.some((state) => !isFinal(state) && (counts[state] ?? 0) > 0);
-      const status =
-        counts['queued'] === stored.total
-          ? ('queued' as const)
-          : unfinished
-            ? ('processing' as const)
-            : ('done' as const);
-      return {
-        id: requestId,
-        status,
-        total: stored.total,
-        counts,
-        split: { ...stored.split },
-        carried: { ...carried },
-        weights: { ...stored.weights },
-        ...(decision === undefined ? {} : { window: decision.window, decisionId: decision.id }),
-        createdAt: stored.createdAt.toISOString(),
-        ...templateOf(stored),
-      };
-    },
+    (request) => requestStatus(context, callerOf(request).accountId, request.params.requestId),
   );
 };

@@ -2,7 +2,7 @@
 import { Client, compressionAlgorithms, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { service as healthDefinition } from 'grpc-health-check';
-import { codeSettings } from '../../../../producers/ingress/code-settings.ts';
+import { codeSettings } from '../../../../shared/db/code-settings.ts';
 import { startGrpc, type GrpcServer } from '../../../../producers/ingress/grpc/server.ts';
 import { InfrastructureError } from '../../../../shared/errors.ts';
 import { createLog } from '../../../../shared/runtime/log.ts';

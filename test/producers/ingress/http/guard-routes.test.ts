@@ -13,11 +13,17 @@ afterAll(() => ingress.app.close());
 
 const isDocs = (route: string): boolean => /^\w+ \/docs(\/|$)/.test(route);
 const openRoutes = [
+  'GET /auth/confirm/:token',
   'GET /health/live',
+  'GET /health/metrics',
+  'GET /health/ping',
   'GET /health/ready',
   'GET /healthz',
   'GET /openapi.json',
   'GET /u/:token',
+  'POST /auth/confirm/:token',
+  'POST /auth/deregister',
+  'POST /auth/signup',
   'POST /u/:token',
   'POST /webhook-events/:esp',
   'POST /webhooks/:esp',
@@ -29,6 +35,7 @@ const fleetRoutes = [
   'GET /v1/accounts/:id',
   'GET /v1/dead-letters',
   'GET /v1/dead-letters/:id',
+  'GET /v1/sign-ups',
   'PATCH /v1/accounts/:id',
   'POST /v1/accounts',
   'POST /v1/dead-letters/:id/retry',
@@ -37,6 +44,7 @@ const fleetRoutes = [
   'POST /v1/esps/:esp/pause',
   'POST /v1/esps/:esp/probe-only',
   'POST /v1/esps/:esp/resume',
+  'POST /v1/sign-ups/:id/approve',
   'PUT /v1/esps/:esp/limits',
 ];
 /** Without HEAD, which is GET without its body. */
@@ -62,8 +70,14 @@ describe('Every route', () => {
       'GET /domains/stats',
       'GET /metrics',
       'POST /email/send',
+      'POST /task',
+      'POST /task/',
+      'POST /task/subscriptionContent',
+      'POST /task/task',
+      'POST /task/verify',
       'PUT /events/:domain/bounced',
       'PUT /events/:domain/delivered',
+      'PUT /task/subscriptionContent',
     ]);
   });
 
@@ -74,6 +88,21 @@ describe('Every route', () => {
     const manages =
       /^\w+ \/v1\/(accounts|api-keys|recipients|erasures)|^(POST|PUT|DELETE) \/v1\/templates(\/:id)?$|^DELETE \/v1\/suppressions/;
     const sends = [
+      'POST /task',
+      'POST /task/',
+      'POST /task/subscriptionContent',
+      'POST /task/task',
+      'POST /task/verify',
+      'PUT /task/subscriptionContent',
+      'DELETE /v1/schedules/:id',
+      'PATCH /v1/schedules/:id',
+      'POST /v1/schedules',
+      'POST /v1/schedules/:id/pause',
+      'POST /v1/schedules/:id/resume',
+      'PATCH /v1/emails/:requestId',
+      'POST /v1/emails/:requestId/cancel',
+      'POST /v1/emails/:requestId/pause',
+      'POST /v1/emails/:requestId/resume',
       'POST /email/send',
       'POST /v1/delivery-events',
       'POST /v1/emails',

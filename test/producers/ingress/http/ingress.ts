@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidV7 } from 'uuid';
 import { createKeyCheck } from '../../../../producers/ingress/check-key.ts';
-import { codeSettings } from '../../../../producers/ingress/code-settings.ts';
+import { codeSettings } from '../../../../shared/db/code-settings.ts';
 import { buildApp, usualLimits, type AppLimits } from '../../../../producers/ingress/http/app.ts';
 import type { IngressContext } from '../../../../producers/ingress/http/ingress-context.ts';
 import { createDomainEvents } from '../../../../producers/ingress/domain-events.ts';
 import { createRequestStats } from '../../../../producers/ingress/request-stats.ts';
 import { loadVerdict } from '../../../../shared/db/domain-counters.ts';
 import { createRateLimits } from '../../../../producers/ingress/rate-limits.ts';
+import { createSignUpKeys } from '../../../../producers/ingress/sign-up-keys.ts';
 import { createRecentRequests } from '../../../../producers/ingress/recent-requests.ts';
 import { scopes } from '../../../../shared/contracts/accounts-api.ts';
 import { kafkaEnv, parseEnv } from '../../../../shared/config/env.ts';
@@ -129,6 +130,8 @@ export const testIngress = async (
       MAIL_FROM: 'Codes <codes@acme.example>',
     }),
     isOpen: false,
+    signUpKeys: createSignUpKeys({ secret: 's'.repeat(32), pool: more.pool ?? nobodysPool, now: Date.now }),
+    publicUrl: 'http://127.0.0.1:8080',
     verdicts: { verdictOf: (domain) => loadVerdict(more.pool ?? nobodysPool, domain) },
     domainEvents: createDomainEvents({ publisher, topic: topics.delivery, producer: randomUUID() }),
     requestStats: createRequestStats(),

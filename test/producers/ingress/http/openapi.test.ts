@@ -7,11 +7,14 @@ import { newWebhook, replayQuestion, webhookChange } from '../../../../shared/co
 import { newTemplate, previewQuestion, templateChange } from '../../../../shared/contracts/templates-api.ts';
 import { domainEventList } from '../../../../shared/contracts/domains-api.ts';
 import { emailRequest } from '../../../../shared/contracts/email.ts';
+import { emailChange } from '../../../../producers/ingress/http/routes/request-orders.ts';
 import { codeGuess, newCodeRequest } from '../../../../shared/contracts/otp-api.ts';
 import { limitsChange, modeChange, whatIfQuestion } from '../../../../shared/contracts/routing-api.ts';
 import { addressText, senderDomainText } from '../../../../shared/contracts/address-text.ts';
 import { headerNamePattern, isAllowedHeader } from '../../../../shared/contracts/header-names.ts';
+import { newSchedule, scheduleChange } from '../../../../shared/contracts/schedules-api.ts';
 import { sendForm } from '../../../../shared/contracts/send-form.ts';
+import { signUpRequest, task, taskContent, taskGuess } from '../../../../shared/contracts/tasks.ts';
 import { templateLine } from '../../../../shared/contracts/text.ts';
 import { parseAddress } from '../../../../shared/domain/email-address.ts';
 import { normaliseSenderDomain } from '../../../../shared/domain/sender-domain.ts';
@@ -101,16 +104,24 @@ describe('The OpenAPI document', () => {
     ]);
   });
 
-  it('is silent about what is refused as long as nothing carries it out', () => {
+  it('tells of paced batches that their size and interval need each other', () => {
     const request = document.components.schemas['EmailRequestInput']?.['properties'] as Record<string, object>;
-    expect(request['batch']).toMatchObject({ properties: { id: {} } });
-    expect(JSON.stringify(request['batch'])).not.toMatch(/size|intervalSeconds/);
+    expect(request['batch']).toMatchObject({
+      properties: { id: {}, size: {}, intervalSeconds: {} },
+      dependentRequired: { size: ['intervalSeconds'], intervalSeconds: ['size'] },
+    });
     expect(document.paths['/v1/emails']?.['post']?.parameters ?? []).toEqual([]);
   });
 
   it('shows an example of every body, and each is taken', () => {
     const schemas = {
       sendEmail: emailRequest,
+      moveEmail: emailChange,
+      ...{ enqueueTask: task, enqueueTaskAtRoot: task, enqueueTaskAtTask: task, verifyTaskCode: taskGuess },
+      ...{ createTaskContent: taskContent, updateTaskContent: taskContent },
+      ...{ signUp: signUpRequest, deregister: signUpRequest },
+      createSchedule: newSchedule,
+      changeSchedule: scheduleChange,
       createAccount: newAccount,
       updateAccount: accountChange,
       createApiKey: newKey,

@@ -26,6 +26,7 @@ interface Owned {
   /** Of another key than the one that is used. */
   readonly keyId: string;
   readonly erasureId: number;
+  readonly scheduleId: string;
   readonly requestId: string;
   readonly messageId: string;
   /** Accepted, and not stored yet: answered from memory. */
@@ -70,6 +71,11 @@ const fill = async (name: Name): Promise<Owned> => {
   await createEndpoint(database.pool, { ...webhook, events: ['sent'], secret: 'sealed' }, 50);
   const call = { id: `call_${name}`, endpointId: webhook.id, accountId: name, webhookId: 'out_1' };
   await addCalls(database.pool, [{ ...call, type: 'test', events: [] }]);
+  const createdSchedule = await ask(ingress, 'POST', '/v1/schedules', {
+    key,
+    payload: { cron: '@daily', email: payload },
+  });
+  const scheduleId = createdSchedule.json<{ id: string }>().id;
   const { id: erasureId } = await beginErasure(database.pool, {
     ...{ accountId: name, email: 'gone@example.org', requestedBy: name },
   });
@@ -77,6 +83,7 @@ const fill = async (name: Name): Promise<Owned> => {
     key,
     keyId,
     erasureId,
+    scheduleId,
     requestId,
     messageId: publicMessageId(id),
     freshRequest: fresh.id,
@@ -103,6 +110,7 @@ const calls: readonly {
   readonly url: (of: Owned, name: Name) => string;
   readonly own: number;
   readonly others: number;
+  readonly payload?: object;
 }[] = [
   { route: 'GET /v1/emails/:requestId', url: ({ requestId }) => `/v1/emails/${requestId}`, own: 200, others: 404 },
   {
@@ -111,8 +119,33 @@ const calls: readonly {
     own: 200,
     others: 404,
   },
+  ...(['pause', 'resume'] as const).map((command) => ({
+    ...{ route: `POST /v1/emails/:requestId/${command}`, own: 200, others: 404 },
+    url: ({ requestId }: Owned) => `/v1/emails/${requestId}/${command}`,
+  })),
+  {
+    ...{ route: 'PATCH /v1/emails/:requestId', own: 200, others: 404 },
+    url: ({ freshRequest }: Owned) => `/v1/emails/${freshRequest}`,
+    payload: { sendAt: '2090-01-01T00:00:00Z' },
+  },
+  {
+    ...{ route: 'POST /v1/emails/:requestId/cancel', own: 200, others: 404 },
+    url: ({ freshRequest }: Owned) => `/v1/emails/${freshRequest}/cancel`,
+  },
   { route: 'GET /v1/messages/:id', url: ({ messageId }) => `/v1/messages/${messageId}`, own: 200, others: 404 },
   { route: 'GET /v1/messages/:id', url: ({ freshMessage }) => `/v1/messages/${freshMessage}`, own: 200, others: 404 },
+  ...(
+    [
+      ['GET', ''],
+      ['PATCH', ''],
+      ['POST', '/pause'],
+      ['POST', '/resume'],
+      ['DELETE', ''],
+    ] as const
+  ).map(([method, rest]) => ({
+    ...{ route: `${method} /v1/schedules/:id${rest}`, own: method === 'DELETE' ? 204 : 200, others: 404 },
+    url: ({ scheduleId }: Owned) => `/v1/schedules/${scheduleId}${rest}`,
+  })),
   { route: 'GET /v1/weights', url: ({ batchId }) => `/v1/weights?batchId=${batchId}`, own: 200, others: 404 },
   { route: 'GET /v1/api-keys', url: (_, name) => `/v1/api-keys?accountId=${name}`, own: 200, others: 404 },
   // The fleet's routes know no owner but the administrators.
@@ -171,7 +204,7 @@ const sinceAnHour = new Date(Date.now() - 3_600_000).toISOString();
 // What these take names no account's thing: a domain's verdict and an ESP are the fleet's, and are told or 403.
 // An address is nobody's; its own test holds that only the asker's mail is erased.
 const ofTheFleet =
-  /^\w+ (\/v1\/(domains\/:name|esps\/:esp\/|dead-letters\/|recipients\/:email)|\/(domains|events)\/:domain)/;
+  /^\w+ (\/v1\/(domains\/:name|esps\/:esp\/|dead-letters\/|sign-ups\/|recipients\/:email)|\/(domains|events)\/:domain)/;
 
 describe('What is another account’s', () => {
   it('is tried on every route that takes an id', () => {
@@ -182,17 +215,18 @@ describe('What is another account’s', () => {
   });
 
   it('does not exist for anybody else, and is there for its owner', async () => {
-    for (const { route, url, own, others } of calls) {
+    for (const { route, url, own, others, payload: ownPayload } of calls) {
       const [method = ''] = route.split(' ');
-      const payload = url(owned.acme, 'acme').endsWith('/whk_acme/replay')
-        ? { since: sinceAnHour }
-        : method === 'PATCH'
+      const usual =
+        method === 'PATCH'
           ? route.includes('webhooks')
             ? { enabled: true }
             : { name: 'mine now' }
           : method === 'PUT'
             ? texts
             : undefined;
+      const replay = url(owned.acme, 'acme').endsWith('/whk_acme/replay') ? { since: sinceAnHour } : undefined;
+      const payload = ownPayload ?? replay ?? usual;
       // All of the others' first, so that what an owner may do has not been done yet.
       for (const name of names) {
         const asked = url(owned[name], name);

@@ -1,6 +1,6 @@
 // One-time codes over HTTP on real tables.
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { codeSettings } from '../../../../producers/ingress/code-settings.ts';
+import { codeSettings } from '../../../../shared/db/code-settings.ts';
 import { cleanUpCodes, countCodes } from '../../../../shared/db/one-time-codes.ts';
 import { InfrastructureError } from '../../../../shared/errors.ts';
 import { useDatabase } from '../../../shared/db/tables.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { splitRecipients, wholeRequest } from '../../../consumers/email-send/split-recipients.ts';
+import { splitRecipients, wholeRequest } from '../../../shared/domain/split-recipients.ts';
 import type { RequestPart } from '../../../shared/contracts/email.ts';
-import { planRequest } from '../../../consumers/email-send/plan-request.ts';
+import { planRequest } from '../../../shared/domain/plan-request.ts';
 import { weightsOf } from '../../../shared/domain/apportion.ts';
 import { mailboxProviders, type MailboxProvider } from '../../../shared/domain/mailbox-provider.ts';
 import type { SplitPlan } from '../../../shared/domain/plan-split.ts';

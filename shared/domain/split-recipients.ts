@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { RequestPart } from '../../shared/contracts/email.ts';
-import { interleave } from '../../shared/domain/apportion.ts';
-import type { MailboxProvider } from '../../shared/domain/mailbox-provider.ts';
-import type { SplitPlan } from '../../shared/domain/plan-split.ts';
+import type { RequestPart } from '../contracts/email.ts';
+import { interleave } from './apportion.ts';
+import type { MailboxProvider } from './mailbox-provider.ts';
+import type { SplitPlan } from './plan-split.ts';
 
 const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
 

@@ -1,9 +1,9 @@
-import { apportion, restrictWeights } from '../../shared/domain/apportion.ts';
-import { planSplit, type SplitPlan } from '../../shared/domain/plan-split.ts';
-import type { Allowance } from '../../shared/domain/esp-health.ts';
-import { mailboxProviders } from '../../shared/domain/mailbox-provider.ts';
-import type { ByCell, Memory } from '../../shared/domain/policies/policy.ts';
-import { averageWeights, weighEsps, weightPolicies } from '../../shared/domain/weigh-esps.ts';
+import { apportion, restrictWeights } from './apportion.ts';
+import { planSplit, type SplitPlan } from './plan-split.ts';
+import type { Allowance } from './esp-health.ts';
+import { mailboxProviders } from './mailbox-provider.ts';
+import type { ByCell, Memory } from './policies/policy.ts';
+import { averageWeights, weighEsps, weightPolicies } from './weigh-esps.ts';
 
 type Weights = Readonly<Record<string, number>>;
 type Allowances = Readonly<Record<string, Allowance>>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { accept, type Accepted } from '../../../producers/ingress/accept.ts';
+import { accept, type Accepted } from '../../../shared/domain/accept.ts';
 import { emailRecord, type EmailRecord, type EmailRequest } from '../../../shared/contracts/email.ts';
 import { parseAddress } from '../../../shared/domain/email-address.ts';
 import { mailboxProviderOf } from '../../../shared/domain/mailbox-provider.ts';

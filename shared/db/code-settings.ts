@@ -1,8 +1,16 @@
-import { deriveKey } from '../../shared/domain/derived-key.ts';
-import { parseAddress } from '../../shared/domain/email-address.ts';
-import type { CodeSettings } from './one-time-codes.ts';
+import { deriveKey } from '../domain/derived-key.ts';
+import { parseAddress } from '../domain/email-address.ts';
+import type { CodeLimits } from './one-time-codes.ts';
 
-/** Settings of one-time codes, from the environment of the ingress. */
+export interface CodeSettings extends CodeLimits {
+  /** Undefined: the fleet has no secret, and no code can be made. */
+  readonly keys: { readonly pepper: Buffer; readonly seal: Buffer } | undefined;
+  /** Whether callers are told the code (OTP_ECHO). */
+  readonly isEchoed: boolean;
+  readonly mailFrom: string | undefined;
+}
+
+/** Settings of one-time codes, from the environment of a process that makes them. */
 export const codeSettings = (env: {
   readonly JWT_SECRET?: string | undefined;
   readonly OTP_LIFESPAN_SECONDS: number;

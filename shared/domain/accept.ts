@@ -1,8 +1,8 @@
-import type { EmailRequest, HeavyContent, RequestPart } from '../../shared/contracts/email.ts';
-import type { SendLane } from '../../shared/contracts/topics.ts';
-import { parseAddress } from '../../shared/domain/email-address.ts';
-import { mailboxProviderOf } from '../../shared/domain/mailbox-provider.ts';
-import { messageIdsOf, publicMessageId } from '../../shared/domain/request-ids.ts';
+import type { EmailRequest, HeavyContent, RequestPart } from '../contracts/email.ts';
+import type { SendLane } from '../contracts/topics.ts';
+import { parseAddress } from './email-address.ts';
+import { mailboxProviderOf } from './mailbox-provider.ts';
+import { messageIdsOf, publicMessageId } from './request-ids.ts';
 
 /** A request cut into records, and what the caller is told. */
 export interface Accepted {

@@ -4,7 +4,7 @@ import {
   planSingle,
   providerWeightsFor,
   providerWeightsOnce,
-} from '../../../consumers/email-send/plan-request.ts';
+} from '../../../shared/domain/plan-request.ts';
 import { noEvidence } from '../../../shared/domain/evidence.ts';
 import { weighEsps } from '../../../shared/domain/weigh-esps.ts';
 
