@@ -63,6 +63,8 @@ const pieces: Readonly<Record<string, readonly string[]>> = {
     'cohortsKeptMs / 1_000',
   ],
   'shared/db/suppressions.ts': ['filterSql'],
+  'shared/db/webhook-calls.ts': ['again'],
+  'shared/db/webhook-endpoints.ts': ['columns'],
   'shared/db/weight-decisions.ts': ['columns'],
 };
 
