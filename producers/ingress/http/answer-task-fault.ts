@@ -1,18 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { FleetError } from '../../../shared/errors.ts';
-import { Refusal, type RefusalKind } from '../refusal.ts';
+import { Refusal } from '../refusal.ts';
 import { KeyPending } from '../sign-up-keys.ts';
+import { foreignStatus } from './foreign-status.ts';
 import { HttpProblem } from './problem.ts';
-
-const statuses: Readonly<Record<RefusalKind, number>> = {
-  invalid: 400,
-  'too-large': 413,
-  'in-flight': 409,
-  'too-many': 429,
-  'not-authenticated': 401,
-  'not-allowed': 403,
-  'not-found': 404,
-};
 
 interface Fault {
   readonly status: number;
@@ -24,7 +15,7 @@ interface Fault {
 const faultOf = (error: FastifyError | Error): Fault => {
   if (error instanceof KeyPending) return { status: 403, error: 'key_pending', msg: error.message };
   if (error instanceof Refusal) {
-    return { status: statuses[error.kind], error: error.message, retryAfterMs: error.retryAfterMs };
+    return { status: foreignStatus[error.kind], error: error.message, retryAfterMs: error.retryAfterMs };
   }
   if (error instanceof FleetError && error.retryable)
     return { status: 503, error: 'Not available now. Send it again after a short while.', retryAfterMs: 1_000 };

@@ -6,6 +6,7 @@ import { FleetError } from '../../../../shared/errors.ts';
 import { Refusal, type RefusalKind } from '../../refusal.ts';
 import { checkTogether, submitTogether } from '../../submit-email.ts';
 import { callerOf, needs } from '../access.ts';
+import { foreignStatus } from '../foreign-status.ts';
 import type { IngressContext } from '../ingress-context.ts';
 import { HttpProblem } from '../problem.ts';
 import { isSandboxed, readSendgridMail, type SendgridFault } from '../read-sendgrid-mail.ts';
@@ -18,15 +19,6 @@ interface SendgridError {
 }
 const errorOf = (message: string, field: string | null = null): SendgridError => ({ message, field, help: null });
 
-const statuses: Readonly<Record<RefusalKind, number>> = {
-  invalid: 400,
-  'too-large': 413,
-  'in-flight': 409,
-  'too-many': 429,
-  'not-authenticated': 401,
-  'not-allowed': 403,
-  'not-found': 404,
-};
 // The words that SendGrid's clients and their users know.
 const sentences: Partial<Record<RefusalKind, string>> = {
   'not-authenticated': 'The provided authorization grant is invalid, expired, or revoked',
@@ -54,7 +46,7 @@ const answerOf = (error: FastifyError): { readonly status: number; readonly erro
   if (hasZodFastifySchemaValidationErrors(error)) return { status: 400, errors: issuesOf(error) };
   if (error instanceof Refusal) {
     const errors = error.errors.map(({ pointer, detail }) => errorOf(detail, fieldOf(pointer)));
-    const status = statuses[error.kind];
+    const status = foreignStatus[error.kind];
     return { status, errors: errors.length > 0 ? errors : [errorOf(sentences[error.kind] ?? error.message)] };
   }
   if (error instanceof FleetError && error.retryable) return { status: 503, errors: [errorOf('Service unavailable')] };
