@@ -64,6 +64,8 @@ export const supervise = (options: SupervisorOptions): Supervisor => {
   const launch = (placed: PlacedProcess, hear: (line: string) => void): ChildProcess => {
     const program = join(packageRoot, 'dist', `${placed.entry}.js`);
     const env: NodeJS.ProcessEnv = {
+      // What it says of versions of Node to come would stand in the log as an error of ours.
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
       ...options.environment,
       ...options.environmentOf?.(placed.name),
       ADMIN_PORT: String(placed.adminPort),
