@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isoTime } from './api-parts.ts';
 import { toldStates } from './outcome.ts';
-import { headerText } from './text.ts';
+import { headerText, moment } from './text.ts';
 
 // Where accounts want to hear what became of their mail, under /v1/webhooks.
 
@@ -90,6 +90,6 @@ export type CallAnswer = z.infer<typeof call>;
 export const callListAnswer = z.object({ data: z.array(call), hasMore: z.boolean() }).meta({ id: 'WebhookCallList' });
 export const callMadeAnswer = z.object({ callId: z.string() }).meta({ id: 'WebhookCallMade' });
 export const replayQuestion = z
-  .strictObject({ since: z.iso.datetime({ offset: true }) })
+  .strictObject({ since: moment })
   .meta({ id: 'WebhookReplay', example: { since: '2026-11-25T09:00:00Z' } });
 export const replayAnswer = z.object({ replayed: z.int() }).meta({ id: 'WebhookReplayed' });

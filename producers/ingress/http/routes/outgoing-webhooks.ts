@@ -15,6 +15,7 @@ import {
   type CallAnswer,
   type WebhookAnswer,
 } from '../../../../shared/contracts/webhooks-api.ts';
+import { utc } from '../../../../shared/contracts/text.ts';
 import { addCalls, listCalls, replayCall, replayFailed, type StoredCall } from '../../../../shared/db/webhook-calls.ts';
 import {
   changeEndpoint,
@@ -299,7 +300,9 @@ export const outgoingWebhookRoutes = (app: RouteApp, { pool, newId, outgoing }: 
     },
     async (request, reply) => {
       const { id: endpointId } = await own(callerOf(request).accountId, request.params.id);
-      return reply.status(202).send({ replayed: await replayFailed(pool, endpointId, request.body.since) });
+      return reply
+        .status(202)
+        .send({ replayed: await replayFailed(pool, endpointId, utc(request.body.since) ?? request.body.since) });
     },
   );
 };

@@ -98,6 +98,9 @@ describe('/v1/webhooks', () => {
     });
     const since = new Date(Date.now() - 60_000).toISOString();
     expect(await ask('POST', `/${id}/replay`, { since })).toMatchObject({ status: 202, body: { replayed: 1 } });
+    // Postgres knows no such offset, and keeps no such year.
+    expect((await ask('POST', `/${id}/replay`, { since: '2026-08-06T16:08:28.299-20:53' })).status).toBe(202);
+    expect((await ask('POST', `/${id}/replay`, { since: '0078-08-06T16:08:28Z' })).status).toBe(422);
     expect((await ask('POST', `/${id}/calls/${callId}/replay`)).status).toBe(202);
     expect((await ask('POST', `/${id}/calls/call_nobody/replay`)).status).toBe(404);
     expect((await ask('GET', `/${id}/calls`)).body).toMatchObject({ data: [{ state: 'due' }, { state: 'due' }] });
