@@ -6,11 +6,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { SendLane, Topic } from '../../shared/contracts/topics.ts';
 import type { SendRecord, SharedContent } from '../../shared/contracts/email.ts';
 import { InfrastructureError, InvalidMessageError } from '../../shared/errors.ts';
-import { replayOrigin } from '../../shared/domain/replay-origin.ts';
-import { requestIdOfRecord } from '../../shared/domain/request-ids.ts';
 import type { MessageClass } from '../../shared/domain/next-attempt.ts';
 import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
 import type { Failpoint } from '../../shared/runtime/failpoint.ts';
+import { originId } from '../../shared/runtime/origin-id.ts';
 import { done, reject, type Outcome } from '../../shared/runtime/outcome.ts';
 import { compileMail, type CompiledMail } from './compile-mail.ts';
 import type { MakeLink } from '../../shared/domain/unsubscribe-link.ts';
@@ -68,19 +67,6 @@ const laneClasses: Readonly<Record<SendLane, MessageClass>> = {
 
 // Small enough that a killed process leaves few messages in doubt, large enough for full ESP calls.
 const recipientsPerSlice = 2_000;
-
-/** A foreign record's id comes from its origin; a replayed one's from the origin that its headers name. */
-const originId = (record: Incoming<SendRecord>, context: BatchContext): string => {
-  const origin = replayOrigin(record.headers);
-  return requestIdOfRecord({
-    cluster: origin?.cluster ?? context.cluster,
-    topic: origin?.topic ?? context.topic,
-    partition: origin?.partition ?? context.partition,
-    offset: origin?.offset ?? String(record.offset),
-    timestampMs: origin?.timestampMs ?? record.timestampMs,
-    value: record.raw,
-  });
-};
 
 /** Compiles the content of a request once, so that its parts go out in common calls: ESPs group by the object. */
 const sharedCompiler = (

@@ -17,10 +17,10 @@ import { accept } from '../../shared/domain/accept.ts';
 import { adminAccountId } from '../../shared/domain/account.ts';
 import { fleetSender } from '../../shared/domain/fleet-sender.ts';
 import { mailboxOf, type Mailbox } from '../../shared/domain/one-time-code.ts';
-import { replayOrigin } from '../../shared/domain/replay-origin.ts';
-import { requestIdOfKey, requestIdOfRecord } from '../../shared/domain/request-ids.ts';
+import { requestIdOfKey } from '../../shared/domain/request-ids.ts';
 import type { BlobStore } from '../../shared/runtime/blob-store.ts';
-import { defineConsumer, type BatchContext, type Incoming } from '../../shared/runtime/define-consumer.ts';
+import { defineConsumer } from '../../shared/runtime/define-consumer.ts';
+import { originId } from '../../shared/runtime/origin-id.ts';
 import { done } from '../../shared/runtime/outcome.ts';
 import type { Publisher } from '../../shared/runtime/publisher.ts';
 import { nextTryMs } from './next-try.ts';
@@ -48,18 +48,6 @@ const ownMs = 15_000;
 /** The request of a task's mail follows from the task, so that a repeat is the same request. */
 const requestIdOf = ({ id, accountId }: TaskTry): string =>
   requestIdOfKey(accountId, `task ${id}`, createHash('sha256').update('mail').digest());
-
-const idOf = (record: Incoming<TaskRecord>, context: BatchContext): string => {
-  const origin = replayOrigin(record.headers);
-  return requestIdOfRecord({
-    cluster: origin?.cluster ?? context.cluster,
-    topic: origin?.topic ?? context.topic,
-    partition: origin?.partition ?? context.partition,
-    offset: origin?.offset ?? String(record.offset),
-    timestampMs: origin?.timestampMs ?? record.timestampMs,
-    value: record.raw,
-  });
-};
 
 /** The consumer of tasks. */
 export const tasks = ({ pool, publisher, topics, blobs, codes, random, newId }: TaskDeps) => {
@@ -137,7 +125,7 @@ export const tasks = ({ pool, publisher, topics, blobs, codes, random, newId }: 
       // Of two tries of one task the later one stands: it was published after the earlier had failed.
       const tries = new Map<string, TaskTry>();
       for (const record of records) {
-        const { id = idOf(record, context), accountId = adminAccountId, attempt = 1 } = record.value;
+        const { id = originId(record, context), accountId = adminAccountId, attempt = 1 } = record.value;
         if ((tries.get(id)?.attempt ?? 0) < attempt) tries.set(id, { id, accountId, attempt, record: record.value });
       }
       const rows = await tryAll([...tries.values()]);
