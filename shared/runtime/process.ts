@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { createHealth, type Health } from './health.ts';
 import { createLog, type Logger } from './log.ts';
@@ -88,6 +89,8 @@ export const runProcess = async (
   const health = createHealth();
   const metrics = createMetrics(name);
   const abort = new AbortController();
+  // Every ticker of a process waits on it: many listeners are no leak here.
+  setMaxListeners(0, abort.signal);
   const closers: { readonly what: string; readonly close: () => Promise<void> | void }[] = [];
   let exitCode = 0;
 
